@@ -1,0 +1,201 @@
+"""The words that the rooms exchange: frozen values, no behaviour beyond their own invariants, no I/O."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+Json: TypeAlias = dict[str, Any]
+
+PARTY_TYPES = frozenset({"person", "organisation"})
+
+
+class Channel(StrEnum):
+    """The closed list of channels."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PHONE = "phone"
+    POST = "post"
+    FAX = "fax"
+    WEB = "web"
+    APP = "app"
+    CHAT = "chat"
+    COMMUNITY = "community"
+    BRANCH = "branch"
+
+
+class Permission(StrEnum):
+    """What a fold of acts says: a live prohibition, a live grant, or neither."""
+
+    DENIED = "denied"
+    ALLOWED = "allowed"
+    UNKNOWN = "unknown"
+
+
+class Lane(StrEnum):
+    """The two ways out of the hub; `suppression` alone writes consent and suppression fields."""
+
+    SUPPRESSION = "suppression"
+    RECORD = "record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RecordRef:
+    """The crosswalk key of a source record."""
+
+    system: str
+    stream: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"rec:{self.system}:{self.stream}:{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """One version of one record as a connector read it or a system pushed it.
+
+    Attributes:
+        key: the record's key within its stream.
+        version: the source version in a form whose text order is its order (see `mapping.version_text`).
+        data: the record in the system's own shape; None when it was deleted.
+        deleted: the system says explicitly that the record is gone.
+    """
+
+    stream: str
+    key: str
+    version: str
+    data: Json | None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A source record on its way in: CloudEvents 1.0 with the extensions of the public contract.
+
+    Attributes:
+        id: unique together with `system`.
+        sequence: source version; `(sequence, reading)` orders the versions of one key.
+        reading: reading number, counted up when content differs at one and the same source version.
+        received_body: the bytes as they came, kept for quarantine.
+    """
+
+    id: str
+    system: str
+    stream: str
+    key: str
+    time: datetime
+    sequence: str
+    reading: int
+    data: Json | None
+    deleted: bool = False
+    urgent: bool = False
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedFlag:
+    """What a consent field of a source record says at one version; it becomes an act only where it changes."""
+
+    channel: str
+    purpose: str
+    observed: str | None  # "withdrawn" | "granted" | None: no act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """A source record after mapping.
+
+    Attributes:
+        type: canonical type: person, organisation, relationship, interaction, act or order.
+        canonical: the canonical record.
+        flags: the consent fields observed on it.
+        origins: canonical path -> the source paths it was made from, for echo judgement field by field.
+    """
+
+    type: str
+    canonical: Json
+    flags: tuple[ObservedFlag, ...]
+    origins: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be written to one record of a system, in that system's shape.
+
+    Attributes:
+        key: the record's key there.
+        fields: dotted source path -> value; only what differs. None clears.
+        expected_version: source version that the change was computed on, for conditional writes.
+        idempotency_key: the same for every retry of the same change.
+    """
+
+    key: str
+    fields: Json
+    expected_version: str | None = None
+    idempotency_key: str = ""
+
+
+class WriteOutcome(StrEnum):
+    """What became of one change."""
+
+    APPLIED = "applied"
+    CONFLICT = "conflict"  # stale: read again and redo
+    REFUSED = "refused"  # the system will not have it
+    TRANSIENT = "transient"  # try again
+    MISSING = "missing"  # there is no such record any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """One result a change; every change gets exactly one."""
+
+    key: str
+    outcome: WriteOutcome
+    reason: str = ""
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """One entry of a suppression list that a system holds."""
+
+    channel: str
+    point: str  # normalised contact point without its kind, e.g. +442079460000
+    purpose: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A message on the way out: only who is owed something; the worker reads what it is at that moment.
+
+    `target` is the record's key, or the contact point of a list entry; `stream` is the stream or the list's name.
+    """
+
+    system: str
+    lane: Lane
+    stream: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One consent, withdrawal, objection or preference, anchored at a source record or a contact point."""
+
+    id: UUID
+    kind: str  # grant | withdrawal | objection
+    channel: str
+    purpose: str
+    reason: str  # row of rules/suppression.yaml for prohibitions; "grant" otherwise
+    time: datetime
+    anchor_record: RecordRef | None = None
+    anchor_point: str | None = None
+    controller: str = "default"
+    source: RecordRef | None = None
+    evidence: Json = field(default_factory=dict)
