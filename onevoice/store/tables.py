@@ -1,0 +1,300 @@
+"""All tables, in the order of a record's walk.
+
+A merge moves no row: claims, acts and interactions hang on source records or contact points, and a customer is only
+the grouping named in `source_record.customer_id`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from onevoice.store.types import JsonDocument, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+# --- who works, and how the systems are ---------------------------------------------------------------------------
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
+)
+
+system_state = Table(
+    "system_state",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("parked", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("last_contact_at", UtcDateTime),
+    Column("last_error", Text),
+    Column("last_error_at", UtcDateTime),
+    Column("failures", Integer, nullable=False),
+)
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+stream_state = Table(
+    "stream_state",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("cursor", JsonDocument),
+    Column("started_at", UtcDateTime),
+    Column("succeeded_at", UtcDateTime),
+    Column("reconciled_at", UtcDateTime),
+    Column("records_published", BigInteger, nullable=False),
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    comment="the last content each door read of a key; gives the next reading number",
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    CheckConstraint("state in ('applied', 'unchanged', 'stale', 'quarantined')", name="state"),
+    Index(None, "finished_at"),
+    comment="the ledger of what came in; also the inbox that makes a second delivery harmless",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("pointers", JsonDocument, nullable=False),
+    Column("mapping_version", Text),
+    Column("fingerprint", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("resolution", Text),
+    CheckConstraint("(resolved_at is null) = (resolution is null)", name="resolved"),
+    Index("ix_quarantine_open", "system", "fingerprint", postgresql_where=text("resolved_at is null")),
+)
+
+# --- records and who they are -------------------------------------------------------------------------------------
+
+source_record = Table(
+    "source_record",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("uuid", Uuid, nullable=False, unique=True),
+    Column("system", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("sequence", Text, nullable=False),
+    Column("reading", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False, comment="the time that the version itself names"),
+    Column("payload", JsonDocument, comment="the current source payload, as the system has it"),
+    Column("canonical", JsonDocument, comment="its own claims; an echo field holds the last own value"),
+    Column("echoes", JsonDocument, comment="canonical path -> time of the last own value, for echo fields"),
+    Column("flags", JsonDocument, comment="the series of consent observations"),
+    Column("mapping_version", Text, nullable=False),
+    Column("party_stream", Text, comment="the record in the same system that this one is about"),
+    Column("party_key", Text),
+    Column("point", Text, comment="the contact point that this one is about, e.g. phone:+44..."),
+    Column("customer_id", Uuid, comment="the grouping; parties only"),
+    Column("identity_hash", Text, comment="of what matching looks at; unchanged means nothing to resolve"),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("system", "stream", "key"),
+    Index(None, "customer_id"),
+    Index("ix_source_record_party", "system", "party_stream", "party_key", "occurred_at"),
+    Index("ix_source_record_point", "point", "occurred_at"),
+)
+
+record_key = Table(
+    "record_key",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("record_id", BigInteger, primary_key=True),
+    Index(None, "record_id"),
+    comment="block keys; a contact point (email:..., phone:...) is one of them",
+)
+
+pair = Table(
+    "pair",
+    metadata,
+    Column("a", BigInteger, primary_key=True),
+    Column("b", BigInteger, primary_key=True),
+    Column("score", Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("evidence", JsonDocument, nullable=False),
+    CheckConstraint("a < b", name="ordered"),
+    CheckConstraint("outcome in ('link', 'review')", name="outcome"),
+    Index(None, "b"),
+)
+
+judgement = Table(
+    "judgement",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("a_system", Text, nullable=False),
+    Column("a_stream", Text, nullable=False),
+    Column("a_key", Text, nullable=False),
+    Column("b_system", Text, nullable=False),
+    Column("b_stream", Text, nullable=False),
+    Column("b_key", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("retracted_at", UtcDateTime),
+    Column("retracted_by", Text),
+    CheckConstraint("verdict in ('same', 'different')", name="verdict"),
+    CheckConstraint("(retracted_at is null) = (retracted_by is null)", name="retracted"),
+    Index(None, "a_system", "a_stream", "a_key"),
+    Index(None, "b_system", "b_stream", "b_key"),
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("golden", JsonDocument, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# --- consent ------------------------------------------------------------------------------------------------------
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("controller", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("anchor_system", Text),
+    Column("anchor_stream", Text),
+    Column("anchor_key", Text),
+    Column("anchor_point", Text),
+    Column("source_system", Text, nullable=False),
+    Column("source_stream", Text, nullable=False),
+    Column("source_key", Text, nullable=False),
+    Column("evidence", JsonDocument, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("superseded_at", UtcDateTime),
+    CheckConstraint("kind in ('grant', 'withdrawal', 'objection')", name="kind"),
+    CheckConstraint("(anchor_point is not null) or (anchor_key is not null)", name="anchored"),
+    Index(None, "anchor_system", "anchor_stream", "anchor_key"),
+    Index(None, "anchor_point"),
+    Index(None, "source_system", "source_stream", "source_key"),
+    comment="append-only; what is derived from flags is superseded, never changed",
+)
+
+# --- what each system is owed -------------------------------------------------------------------------------------
+
+obligation = Table(
+    "obligation",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("stream", Text, primary_key=True, comment="a stream, or a list's name"),
+    Column("target", Text, primary_key=True, comment="a record's key, or a list entry"),
+    Column("state", Text, nullable=False),
+    Column("generation", Integer, nullable=False, comment="counts requests; a delivery proves the one it began with"),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("verified_at", UtcDateTime),
+    Column("last_error", Text),
+    Column("cause", Text, comment="id of the message that brought it about"),
+    CheckConstraint("lane in ('suppression', 'record')", name="lane"),
+    CheckConstraint("state in ('due', 'sent', 'verified', 'in_doubt', 'refused')", name="state"),
+    CheckConstraint("(state in ('due', 'sent')) = (next_attempt_at is not null)", name="scheduled"),
+    Index(
+        "ix_obligation_due",
+        "next_attempt_at",
+        postgresql_where=text("next_attempt_at is not null"),
+        sqlite_where=text("next_attempt_at is not null"),
+    ),
+)
+
+delivered = Table(
+    "delivered",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fields", JsonDocument, nullable=False, comment="source path -> {sent, written, replaced}"),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# --- the embedded bus ---------------------------------------------------------------------------------------------
+
+queue_message = Table(
+    "queue_message",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("queue", Text, nullable=False),
+    Column("headers", JsonDocument, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("deliveries", Integer, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Index(None, "queue", "id"),
+    comment="RabbitMQ's place on the embedded stack; empty elsewhere",
+)
