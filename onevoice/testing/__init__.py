@@ -1,0 +1,1 @@
+"""What others need to test against Onevoice; ships with the package."""
