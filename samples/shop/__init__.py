@@ -1,0 +1,1 @@
+"""The sample web shop: customers and orders over REST, with signed webhooks."""
