@@ -133,8 +133,7 @@ quarantine = Table(
 source_record = Table(
     "source_record",
     metadata,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
-    Column("uuid", Uuid, nullable=False, unique=True),
+    Column("id", Uuid, primary_key=True, comment="UUIDv7 given at first sight; the oldest of a group names the customer"),
     Column("system", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -165,7 +164,7 @@ record_key = Table(
     "record_key",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("record_id", BigInteger, primary_key=True),
+    Column("record_id", Uuid, primary_key=True),
     Index(None, "record_id"),
     comment="block keys; a contact point (email:..., phone:...) is one of them",
 )
@@ -173,8 +172,8 @@ record_key = Table(
 pair = Table(
     "pair",
     metadata,
-    Column("a", BigInteger, primary_key=True),
-    Column("b", BigInteger, primary_key=True),
+    Column("a", Uuid, primary_key=True),
+    Column("b", Uuid, primary_key=True),
     Column("score", Double, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("evidence", JsonDocument, nullable=False),

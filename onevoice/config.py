@@ -1,0 +1,237 @@
+"""Reads `onevoice.toml`: systems, store, bus, doors. Secrets are references and are resolved only where they are used.
+
+The one rule: every mistake is found at start and named by its key, with what to write instead. No value of a secret
+is ever shown.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onevoice.errors import ConfigurationError
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference to a secret: an environment variable or a file; `reveal` reads it when it is needed."""
+
+    kind: str
+    name: str
+    setting: str
+
+    def reveal(self) -> str:
+        """Return the secret's value.
+
+        Raises:
+            ConfigurationError: the variable or file is not there or empty.
+        """
+        if self.kind == "env":
+            value = os.environ.get(self.name, "")
+        else:
+            path = Path(self.name)
+            value = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        if not value:
+            where = f"environment variable {self.name}" if self.kind == "env" else f"file {self.name}"
+            raise ConfigurationError(f"{self.setting}: the {where} is missing or empty; put the secret there")
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemConfig:
+    """One connected installation."""
+
+    name: str
+    connector: str
+    title: str
+    owner: str
+    region: str
+    poll_seconds: float
+    reconcile_seconds: float
+    clock_bound_seconds: float
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, Secret]
+    api_key: Secret | None
+    amqp_password: Secret | None
+    max_backlog_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole of `onevoice.toml`."""
+
+    path: Path
+    root: Path
+    name: str
+    scheduler: str
+    store_url: Secret | str
+    bus_url: Secret | str
+    management_url: Secret | str | None
+    api_host: str
+    api_port: int
+    retry_seconds: float
+    operators: Mapping[str, Secret]
+    systems: Mapping[str, SystemConfig]
+
+    @property
+    def embedded(self) -> bool:
+        """One process on one SQLite file, with the queue as a table in it."""
+        return reveal(self.bus_url) == "embedded:"
+
+
+def reveal(value: Secret | str) -> str:
+    """Return a setting that may be written plainly or as a reference."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def load_config(path: Path) -> Config:
+    """Read and check `onevoice.toml`.
+
+    Raises:
+        ConfigurationError: a key is wrong, missing or unknown; the text names it and says what to write.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file; make one with 'onevoice init'")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not TOML ({error})") from error
+    reader = _Table(document, "", path.parent)
+    hub, store, bus, api = (reader.table(name) for name in ("hub", "store", "bus", "api"))
+    config = Config(
+        path=path,
+        root=(path.parent / hub.text("root", ".")).resolve(),
+        name=hub.text("name", "onevoice"),
+        scheduler=hub.choice("scheduler", ("builtin", "airflow"), "builtin"),
+        store_url=_located(store.secret_or_text("url", "sqlite:///var/onevoice.db"), path.parent),
+        bus_url=bus.secret_or_text("url", "embedded:"),
+        management_url=bus.secret_or_text("management_url", "") or None,
+        api_host=api.text("host", "127.0.0.1"),
+        api_port=api.integer("port", 8080),
+        retry_seconds=hub.duration("retry_after", "5s"),
+        operators=_operators(reader.table("operators")),
+        systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
+    )
+    for table in (hub, store, bus, api, reader):
+        table.refuse_rest()
+    if not config.systems:
+        raise ConfigurationError("systems: none configured; write a [systems.<name>] table with its connector")
+    if config.embedded and not reveal(config.store_url).startswith("sqlite"):
+        raise ConfigurationError("bus.url: 'embedded:' keeps its queue in SQLite; set store.url to sqlite:///…")
+    return config
+
+
+def _system(name: str, table: "_Table") -> SystemConfig:
+    if not _NAME.match(name):
+        raise ConfigurationError(f"systems.{name}: names are lower case letters, digits and _, at most 31")
+    system = SystemConfig(
+        name=name,
+        connector=table.text("connector"),
+        title=table.text("title", name),
+        owner=table.text("owner", "integration"),
+        region=table.text("region", "GB"),
+        poll_seconds=table.duration("poll_every", "60s"),
+        reconcile_seconds=table.duration("reconcile_every", "1d"),
+        clock_bound_seconds=table.duration("clock_bound", "5m"),
+        settings=table.table("settings").rest(),
+        secrets=table.table("secrets").secrets(),
+        api_key=table.secret("api_key"),
+        amqp_password=table.secret("amqp_password"),
+        max_backlog_seconds=table.duration("max_backlog_age", "15m"),
+    )
+    table.refuse_rest()
+    return system
+
+
+def _operators(table: "_Table") -> dict[str, Secret]:
+    return {name: operator.required_secret("api_key") for name, operator in table.tables()}
+
+
+def _located(url: Secret | str, base: Path) -> Secret | str:
+    """A relative SQLite path counts from the file that names it, not from where the command was typed."""
+    prefix = "sqlite:///"
+    if isinstance(url, str) and url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return f"{prefix}{(base / url.removeprefix(prefix)).resolve()}"
+    return url
+
+
+class _Table:
+    """One TOML table that knows its place and hands out each key once."""
+
+    def __init__(self, values: Mapping[str, Any], at: str, base: Path) -> None:
+        self._values = dict(values)
+        self._at = at
+        self._base = base
+
+    def _name(self, key: str) -> str:
+        return f"{self._at}.{key}" if self._at else key
+
+    def _wrong(self, key: str, expected: str) -> ConfigurationError:
+        return ConfigurationError(f"{self._name(key)}: {expected}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._values.pop(key, default)
+        if not isinstance(value, str) or (default is None and not value):
+            raise self._wrong(key, "missing; write a text" if value is None else "write a text in quotes")
+        return value
+
+    def integer(self, key: str, default: int) -> int:
+        value = self._values.pop(key, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self._wrong(key, "write a whole number")
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self._values.pop(key, default)
+        if value not in allowed:
+            raise self._wrong(key, "write one of " + ", ".join(allowed))
+        return str(value)
+
+    def duration(self, key: str, default: str) -> float:
+        value = self._values.pop(key, default)
+        match = _DURATION.match(value) if isinstance(value, str) else None
+        if match is None:
+            raise self._wrong(key, 'write a duration such as "5s", "2m" or "1d"')
+        return float(match[1]) * _UNITS[match[2]]
+
+    def secret(self, key: str) -> Secret | None:
+        return self.required_secret(key) if key in self._values else None
+
+    def required_secret(self, key: str) -> Secret:
+        value = self._values.pop(key, None)
+        if isinstance(value, dict) and len(value) == 1:
+            kind, name = next(iter(value.items()))
+            if kind in ("env", "file") and isinstance(name, str) and name:
+                located = str((self._base / name).resolve()) if kind == "file" else name
+                return Secret(kind, located, self._name(key))
+        raise self._wrong(key, 'a secret is a reference; write {env = "NAME"} or {file = "PATH"}')
+
+    def secret_or_text(self, key: str, default: str) -> Secret | str:
+        return self.required_secret(key) if isinstance(self._values.get(key), dict) else self.text(key, default)
+
+    def secrets(self) -> dict[str, Secret]:
+        return {key: self.required_secret(key) for key in list(self._values)}
+
+    def table(self, key: str) -> "_Table":
+        value = self._values.pop(key, {})
+        if not isinstance(value, dict):
+            raise self._wrong(key, f"write a table [{self._name(key)}]")
+        return _Table(value, self._name(key), self._base)
+
+    def tables(self) -> list[tuple[str, "_Table"]]:
+        return [(key, self.table(key)) for key in list(self._values)]
+
+    def rest(self) -> dict[str, Any]:
+        values, self._values = self._values, {}
+        return values
+
+    def refuse_rest(self) -> None:
+        for key in self._values:
+            raise self._wrong(key, "unknown; take it out or correct the spelling")
