@@ -41,7 +41,7 @@ def server_account(*names: str) -> Account | None:
         except KeyError:
             continue
         return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
-    raise OperatorError(f"no unprivileged account found: create one of {', '.join(names)} (adduser --system {names[0]})")
+    raise OperatorError(f"no unprivileged account found: create one, for example: adduser --system {names[0]}")
 
 
 def make_folder(purpose: str, account: Account | None) -> Path:

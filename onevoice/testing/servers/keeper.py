@@ -10,6 +10,7 @@ the folder named in ``remove``. With ``leash`` false the keeper stays until SIGT
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -41,10 +42,10 @@ def main() -> int:
     try:
         child = _launch(order)
     except OSError as error:
-        print(f"error: {error.strerror}: {order['command'][0]}", flush=True)
+        _answer(f"error: {error.strerror}: {order['command'][0]}")
         _clean(order)
         return 1
-    _report(child.pid)
+    _answer(str(child.pid))
 
     watched = [sys.stdin.fileno(), wake_read] if order["leash"] else [wake_read]
     while not _has_ended(child.pid):
@@ -78,8 +79,9 @@ def _launch(order: dict[str, Any]) -> subprocess.Popen[bytes]:
         )
 
 
-def _report(pid: int) -> None:
-    print(pid, flush=True)
+def _answer(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
     # From here on nobody listens: whatever is still written must not hold the asker's pipe or terminal.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -100,10 +102,9 @@ def _end(pid: int, order: dict[str, Any]) -> None:
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    # Nobody of the group may be left (macOS says PermissionError for a group of zombies).
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # nobody of the group is left (macOS says PermissionError for a group of zombies)
 
 
 def _clean(order: dict[str, Any]) -> None:

@@ -154,8 +154,8 @@ class PrivatePostgres(PrivateServer):
             timeout=INIT_SECONDS,
             env=self._env(),
             cwd=self.folder,
-            user=self.account and self.account.uid,
-            group=self.account and self.account.gid,
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
             extra_groups=[] if self.account else None,
             check=False,
         )
@@ -196,7 +196,7 @@ class PrivatePostgres(PrivateServer):
         except OSError:
             return None
         words = lines[SHARED_MEMORY_LINE].split() if len(lines) > SHARED_MEMORY_LINE else []
-        return words[1] if len(words) == 2 else None  # noqa: PLR2004 - "key id"
+        return words[1] if len(words) == 2 else None  # the line says: key, id
 
     def _after_end(self) -> None:
         # Only a killed postmaster that was never started again leaves its segment behind.

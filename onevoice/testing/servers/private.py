@@ -95,7 +95,9 @@ class PrivateServer(abc.ABC):
             self.close()
             raise
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End the server, unless it shall be kept."""
         if not self.keep:
             self.close()
@@ -111,7 +113,7 @@ class PrivateServer(abc.ABC):
     def _processes(self) -> list[ServerProcess]:
         return [self._process] if self._process is not None else []
 
-    def _after_end(self) -> None:
+    def _after_end(self) -> None:  # noqa: B027 - most servers leave nothing outside
         """Take away what the end of the server program left outside the folder."""
 
     def _note_keepers(self) -> None:

@@ -27,6 +27,10 @@ from onevoice.testing.servers.process import Launch, ServerProcess
 ADMIN = "onevoice-admin"
 NODE = "onevoice@localhost"
 PLUGINS = "[rabbitmq_management,rabbitmq_prometheus]."
+# The distribution port listens on loopback too; epmd is ours; two schedulers that sleep when there is nothing to do.
+ERLANG_FLAGS = (
+    "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
+)
 HTTP_SECONDS = 10
 ANSWER_SECONDS = 1
 DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -97,7 +101,7 @@ class PrivateRabbit(PrivateServer):
         """
         status, content = self._request(method, path, body, HTTP_SECONDS)
         if status >= http.client.BAD_REQUEST:
-            raise OperatorError(f"rabbitmq management API: {method} {path.split('?')[0]} answered {status}")
+            raise OperatorError(f"rabbitmq management API: {method} {path.partition('?')[0]} answered {status}")
         return json.loads(content) if content else None
 
     def _request(self, method: str, path: str, body: object, seconds: float) -> tuple[int, bytes]:
@@ -191,7 +195,6 @@ class PrivateRabbit(PrivateServer):
 
     def _program_launch(self, program: Path) -> Launch:
         folder = self.folder
-        erlang = "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
         settings = {
             "RABBITMQ_NODENAME": NODE,
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
@@ -202,7 +205,7 @@ class PrivateRabbit(PrivateServer):
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": erlang,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_FLAGS,
             # The start script then becomes the node, instead of staying as its parent and shell.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
