@@ -2,7 +2,7 @@
 
 `generate(people, seed)` gives a `Population`: the same one for the same arguments, on any machine. It is the easy one:
 any two person records of one person share two sound identifiers (`samples.people.sightings`). About 1.95 person records
-and 0.3 orders, cases, calls and do-not-call entries a person. ERP addresses belong to their customer and are not counted.
+and 0.3 orders, cases, calls and do-not-call entries a person. ERP addresses belong to their customer, uncounted.
 """
 
 from __future__ import annotations

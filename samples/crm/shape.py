@@ -1,7 +1,6 @@
 """The CRM's view of a person and of her cases.
 
-`contact(...)` and `case(...)` give records as the CRM's own API names them; absent values are None. Ids have 15
-characters and their letter case counts, as in the product that this one imitates.
+`contact(...)` and `case(...)` give records as the CRM's own API names them; absent values are None.
 """
 
 from __future__ import annotations
@@ -10,24 +9,15 @@ import random
 from datetime import date, datetime
 from typing import Any
 
+from samples.crm.identifier import record_id
 from samples.people.calendar import AS_OF, Calendar, stamp
 from samples.people.handwriting import mailbox, postcode, street, telephone
 from samples.people.sightings import Sighting
 
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SUBJECTS = (
     "Delivery arrived damaged", "Wrong invoice address", "Question about a refund", "Cannot sign in to the web shop",
     "Order not received", "Asks for a catalogue", "Complaint about a call", "Wants to change an order",
 )  # fmt: skip
-
-
-def record_id(prefix: str, serial: int) -> str:
-    """A 15 character id: three letters for the kind, four for the company, eight counted in base 62."""
-    digits = ""
-    for _ in range(8):
-        serial, digit = divmod(serial, 62)
-        digits = BASE62[digit] + digits
-    return f"{prefix}OV00{digits}"
 
 
 def contact(serial: int, sighting: Sighting, calendar: Calendar, chance: random.Random) -> dict[str, Any]:

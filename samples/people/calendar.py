@@ -1,7 +1,7 @@
 """Moments in the history that the sample company starts with.
 
-`Calendar(chance)` hands out times up to `AS_OF`. One rule: no two moments are equal, so that every "changed since" order
-is total. Text form: ISO 8601, UTC, six digits, `Z`.
+`Calendar(chance)` hands out times up to `AS_OF`. One rule: no two moments are equal, so every "changed since" order is
+total. Text form: ISO 8601, UTC, six digits, `Z`.
 """
 
 from __future__ import annotations

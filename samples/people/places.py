@@ -2,7 +2,7 @@
 
 Streets, towns and postcodes look British; no two households get the same address or landline, no two people the same
 mobile. Landlines start with the ranges that Ofcom keeps free for drama; the drama range for mobiles is no valid number
-to libphonenumber, so mobiles use 07400. One rule: everything is a function of the `random.Random` and the serial number.
+to libphonenumber, so mobiles use 07400. One rule: all is a function of the `random.Random` and the serial number.
 """
 
 from __future__ import annotations

@@ -143,10 +143,10 @@ def test_people_are_as_confusing_as_in_life(population: Population) -> None:
         names[person.given, person.family].add(person.number)
         landlines[person.landline].add(person.number)
     cards = list(_cards(population))
-    same_system = defaultdict(int)
-    for (system, stream, _), person in population.truth.items():
+    same_system: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for (system, stream, _), number in population.truth.items():
         if (system, stream) in PERSON_STREAMS:
-            same_system[system, person] += 1
+            same_system[system, number] += 1
     contacts = population.records["crm", "Contact"]
 
     assert sum(len(people) > 1 for people in names.values()) >= 5
