@@ -1,0 +1,101 @@
+# Every target sets up what it needs by itself: git, make, python3 (3.11 to 3.13) and its venv module are enough.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+# A uv on the PATH serves if it runs and is new enough for this project; otherwise one of our own, from PyPI.
+UV := $(shell uv --version >/dev/null 2>&1 && uv version --short --frozen >/dev/null 2>&1 && command -v uv || echo .venv-uv/bin/uv)
+LOCK := pyproject.toml uv.lock
+
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## Print the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+.venv-uv/bin/uv:
+	python3 -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet "uv==$(UV_VERSION)"
+
+.venv/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	$(UV) sync --quiet --frozen
+	@touch $@
+
+.venv-airflow/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-airflow $(UV) sync --quiet --frozen --extra airflow
+	@touch $@
+
+.venv-bench/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-bench $(UV) sync --quiet --frozen --group bench
+	@touch $@
+
+.venv-docs/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --quiet --frozen --no-default-groups --group docs
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.stamp ## Make the environment (.venv) from the lock file
+
+.PHONY: servers
+servers: ## Install RabbitMQ and PostgreSQL if missing (root and apt-get; starts no system service)
+	@scripts/install-servers
+
+# --- try it -------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup $(if $(filter real,$(STACK)),servers) ## Run the whole walk once; STACK=real on private servers, KEEP=1 leaves it running
+	@.venv/bin/onevoice demo $(if $(STACK),--stack $(STACK)) $(if $(KEEP),--keep)
+
+.PHONY: up
+up: setup servers .venv-airflow/.stamp ## Start the private real stack with the samples and Airflow
+	@.venv/bin/onevoice stack up
+
+.PHONY: down
+down: setup ## End what `make up` started
+	@.venv/bin/onevoice stack down
+
+# --- check it -----------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup servers ## Run the unit and integration tests on private servers
+	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/systems $(PYTEST_ARGS)
+
+.PHONY: test-airflow
+test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a real Airflow (.venv-airflow)
+	.venv-airflow/bin/python -m mypy --exclude '^$$' onevoice/airflow dags
+	.venv-airflow/bin/python -m pytest tests/airflow $(PYTEST_ARGS)
+
+.PHONY: test-systems
+test-systems: setup servers ## Run the walk against real third-party systems
+	scripts/tryton-env
+	.venv/bin/python -m pytest tests/systems $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## Check style, imports between rooms, scripts and the lock file
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	for script in scripts/* .ci/run; do if head -n 1 "$$script" | grep -q bash; then bash -n "$$script"; fi; done
+	$(UV) lock --check --quiet
+
+.PHONY: types
+types: setup ## Check the types
+	.venv/bin/mypy
+
+.PHONY: bench
+bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a rival
+	.venv-bench/bin/python -m benchmarks
+
+.PHONY: docs
+docs: .venv-docs/.stamp ## Build the documentation into site/
+	.venv-docs/bin/mkdocs build --strict
+
+.PHONY: clean
+clean: ## Remove environments and caches (not data)
+	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site
