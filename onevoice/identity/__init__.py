@@ -1,0 +1,29 @@
+"""Who is who: profiles of records, block keys, scores of pairs, groups, judgements and why. Pure logic, no store."""
+
+from onevoice.identity.block import block_keys
+from onevoice.identity.cluster import Edge, JudgedPair, Member, group
+from onevoice.identity.explain import EvidenceRow, explain_pair
+from onevoice.identity.judge import contradiction
+from onevoice.identity.model import Evidence, Model
+from onevoice.identity.profile import Profile, contact_points, identity_hash, profile
+from onevoice.identity.score import PairScore, holders_of, score
+
+__all__ = [
+    "Edge",
+    "Evidence",
+    "EvidenceRow",
+    "JudgedPair",
+    "Member",
+    "Model",
+    "PairScore",
+    "Profile",
+    "block_keys",
+    "contact_points",
+    "contradiction",
+    "explain_pair",
+    "group",
+    "holders_of",
+    "identity_hash",
+    "profile",
+    "score",
+]

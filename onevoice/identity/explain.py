@@ -1,0 +1,99 @@
+"""Says in plain English why two records are one customer, or are not.
+
+Takes two profiles and the model, gives rows for a table whose weights add up to the score. The one rule: rows tell
+what was found, never the values themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onevoice.identity.model import Model
+from onevoice.identity.profile import Profile
+from onevoice.identity.score import score
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "given": {
+        "exact": "the given names are equal",
+        "nickname": "one given name is a short form of the other",
+        "similar": "the given names look like one, misspelt",
+        "swapped": "given and family name changed places",
+        "middle": "one's given name is the other's middle name",
+        "initial": "one given name is only an initial, and it fits",
+        "different": "the given names differ",
+    },
+    "family": {
+        "exact": "the family names are equal",
+        "part": "one family name is part of the other",
+        "similar": "the family names look like one, misspelt",
+        "swapped": "family and given name changed places",
+        "different": "the family names differ, as after a marriage",
+        "explained": "the family names are alike, but relatives share one",
+    },
+    "middle": {
+        "exact": "the middle names are equal",
+        "initial": "one middle name is only an initial, and it fits",
+        "different": "the middle names differ",
+    },
+    "suffix": {"same": "the suffixes are equal", "different": "the suffixes differ, as of father and son"},
+    "birth": {
+        "exact": "the dates of birth are equal",
+        "swapped": "the dates of birth are equal with day and month swapped",
+        "typo": "the dates of birth differ by one slip of a digit",
+        "different": "the dates of birth differ",
+    },
+    "national_id": {"same": "the national ids are equal", "different": "the national ids differ"},
+    "organisation": {
+        "exact": "the organisations' names are equal apart from the legal form",
+        "similar": "the organisations' names are alike",
+        "different": "the organisations' names differ",
+    },
+    "register": {"same": "the register numbers are equal", "different": "the register numbers differ"},
+    "vat": {"same": "the VAT numbers are equal", "different": "the VAT numbers differ"},
+    "domain": {"same": "they share an internet domain", "different": "the internet domains differ"},
+    "email": {
+        "personal": "they share an e-mail address that nobody else uses",
+        "household": "they share an e-mail address that a few people use",
+        "role": "they share an e-mail address that is a function's or many people's",
+        "different": "the e-mail addresses differ",
+        "explained": "they share an e-mail address, but as members of one household would",
+    },
+    "phone": {
+        "personal": "they share a telephone number that nobody else uses",
+        "same_door": "they share a telephone number that nobody else uses, at one address",
+        "household": "they share a telephone number that a few people use",
+        "role": "they share a telephone number that many people use",
+        "different": "the telephone numbers differ",
+        "explained": "they share a telephone number, but as members of one household would",
+    },
+    "address": {
+        "same": "they share an address",
+        "similar": "the addresses look like one, misspelt",
+        "postal": "they share a postal code, not the street",
+        "different": "the addresses differ",
+        "explained": "the addresses are alike, but a household shares one",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """One line of an explanation: `total` is the sum of the weights down to this line."""
+
+    comparison: str
+    level: str
+    words: str
+    weight: float
+    total: float
+
+
+def explain_pair(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> tuple[EvidenceRow, ...]:
+    """Return the evidence on a pair as a waterfall; the last `total` is the pair's score."""
+    rows: list[EvidenceRow] = []
+    total = 0.0
+    for found in score(a, b, model, holders).evidence:
+        total = round(total + found.weight, 6)
+        words = WORDS[found.comparison][found.level]
+        rows.append(
+            EvidenceRow(comparison=found.comparison, level=found.level, words=words, weight=found.weight, total=total)
+        )
+    return tuple(rows)
