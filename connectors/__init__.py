@@ -1,0 +1,1 @@
+"""One folder per connector; each is found by its `manifest.yaml`."""

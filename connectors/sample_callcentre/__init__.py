@@ -1,0 +1,1 @@
+"""Speaks to the sample call centre: pushes calls, takes a suppression list as a file."""

@@ -1,0 +1,1 @@
+"""Speaks to the sample ERP: a relational database of its own."""

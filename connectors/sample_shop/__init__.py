@@ -1,0 +1,1 @@
+"""Speaks to the sample web shop: REST with conditional writes and signed webhooks."""

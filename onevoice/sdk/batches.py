@@ -1,0 +1,42 @@
+"""Splits changes into what a system takes at once, and gives one result for each, whatever happens on the way."""
+
+from collections.abc import Callable, Sequence
+
+from onevoice.errors import RefusedError, TransientError
+from onevoice.messages import Change, WriteOutcome, WriteResult
+
+WriteBatch = Callable[[Sequence[Change]], Sequence[WriteResult]]
+
+
+def in_batches(changes: Sequence[Change], size: int, write: WriteBatch) -> list[WriteResult]:
+    """Write `size` changes at a time and return exactly one result each, in order.
+
+    A batch that the system refuses as a whole is written again one by one, so that only the change at fault is
+    refused. What follows a transient failure is not tried; it comes back as TRANSIENT.
+
+    Raises:
+        TransientError: the first batch failed; nothing is known to have been applied.
+    """
+    results: list[WriteResult] = []
+    for at in range(0, len(changes), size):
+        try:
+            results += _batch(changes[at : at + size], write)
+        except TransientError:
+            if not results:
+                raise
+            results += [_result(change, WriteOutcome.TRANSIENT, "not reached") for change in changes[at:]]
+            break
+    return results
+
+
+def _batch(batch: Sequence[Change], write: WriteBatch) -> Sequence[WriteResult]:
+    try:
+        return write(batch)
+    except RefusedError:
+        if len(batch) == 1:
+            return [_result(batch[0], WriteOutcome.REFUSED, "the request does not suit the system")]
+    return in_batches(batch, 1, write)
+
+
+def _result(change: Change, outcome: WriteOutcome, reason: str) -> WriteResult:
+    return WriteResult(key=change.key, outcome=outcome, reason=reason)

@@ -1,0 +1,62 @@
+"""Where a read goes on: the position (time, key) of the last record seen, on the source's own clock.
+
+A cursor is `{"after": [time, key]}`. A read begins the declared overlap *before* it, so that a transaction that
+committed after the last poll had passed its time is not skipped; the hub drops what it has seen before.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from onevoice.errors import OperatorError
+from onevoice.messages import Json
+from onevoice.sdk.plain import instant
+from onevoice.sdk.version import version_text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Keyset:
+    """A position in a stream that is ordered by (time, key).
+
+    Attributes:
+        time: UTC ISO 8601 text with microseconds, as `version_text` writes it.
+        key: the record's key; empty is before every record of that time.
+    """
+
+    time: str
+    key: str
+
+    @classmethod
+    def of(cls, cursor: Json | None) -> "Keyset | None":
+        """Return the position that a stored cursor names; None when it names none.
+
+        Raises:
+            OperatorError: the stored cursor is not one that this SDK wrote.
+        """
+        after = (cursor or {}).get("after")
+        if after is None:
+            return None
+        try:
+            time, key = after
+            return cls(version_text(instant(time)), str(key))
+        except (TypeError, ValueError):
+            raise OperatorError(
+                'a stored cursor is not of the form {"after": [time, key]}; clear it to read the stream from its start'
+            ) from None
+
+    def cursor(self) -> Json:
+        """Return the position as a cursor."""
+        return {"after": [self.time, self.key]}
+
+    def moment(self) -> datetime:
+        """Return the position's time."""
+        return instant(self.time)
+
+    def back(self, seconds: float) -> "Keyset":
+        """Return the position `seconds` earlier, before every record of that moment."""
+        return Keyset(version_text(self.moment() - timedelta(seconds=seconds)), "")
+
+
+def furthest(known: Keyset | None, *seen: Keyset) -> Keyset | None:
+    """Return the latest position, so that re-reading an overlap never moves a cursor back."""
+    positions = [position for position in (known, *seen) if position is not None]
+    return max(positions) if positions else None

@@ -1,0 +1,195 @@
+"""A SQL system behind SQLAlchemy: an engine that quotes no values, keyset pages, and errors sorted by what to do next.
+
+Takes a database address and SELECTs; gives rows. The one rule: values travel as bound parameters and appear in no
+message, whatever the driver says.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, RowMapping, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, RefusedError, TransientError
+from onevoice.sdk.keyset import Keyset
+from onevoice.sdk.plain import instant
+from onevoice.sdk.version import version_text
+
+_IMMEDIATE = "onevoice_immediate"
+# Class 28: authorisation; 3D000: no such database; 42: no right, no such table or column.
+_OPERATOR_STATES = ("28", "3D", "42")
+_OPERATOR_WORDS = (
+    "no such table",
+    "no such column",
+    "readonly database",
+    "not a database",
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time: `timestamptz` where there is one, ISO text with six digits and `Z` on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use text on SQLite, whose text order is the order of such times."""
+        return dialect.type_descriptor(sa.String(27) if dialect.name == "sqlite" else sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write a time."""
+        if value is None:
+            return None
+        return version_text(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read a time."""
+        if value is None:
+            return None
+        return instant(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+def open_engine(address: str, *, password: str | None, setting: str = "database") -> Engine:
+    """Return an engine for a SQLite file that exists, or for PostgreSQL; it connects when first used.
+
+    Raises:
+        ConfigurationError: the address is none, carries a password, or names another kind of database.
+    """
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise ConfigurationError(
+            f'setting {setting!r} is no database address; write e.g. {setting} = "postgresql://user@host/name"'
+        ) from None
+    if url.password:
+        raise ConfigurationError(f"setting {setting!r} carries a password; write it as the secret 'password' instead")
+    kind = url.get_backend_name()
+    if kind == "sqlite" and url.database:
+        return _sqlite(url)
+    if kind == "postgresql":
+        return _postgresql(url.set(drivername="postgresql+psycopg", password=password))
+    raise ConfigurationError(f"setting {setting!r} must begin with sqlite:/// or postgresql://")
+
+
+@contextmanager
+def reading(engine: Engine, where: str) -> Iterator[Connection]:
+    """Give a connection for one short read; errors as `classified`."""
+    with classified(where), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, where: str) -> Iterator[Connection]:
+    """Give a connection in one transaction that holds the write lock from its start; errors as `classified`."""
+    with classified(where), engine.connect().execution_options(**{_IMMEDIATE: True}) as connection, connection.begin():
+        yield connection
+
+
+def keyset_pages(
+    engine: Engine,
+    select: sa.Select[Any],
+    *,
+    time: sa.ColumnElement[datetime],
+    key: sa.ColumnElement[str],
+    start: Keyset | None,
+    size: int,
+    where: str,
+) -> Iterator[list[RowMapping]]:
+    """Yield rows after `start` in the order (time, key), `size` at a time, each page in a transaction of its own.
+
+    Raises:
+        see `classified`.
+    """
+    ordered = select.add_columns(time.label("keyset_time"), key.label("keyset_key")).order_by(time, key).limit(size)
+    position = start
+    while True:
+        page = ordered if position is None else ordered.where(_after(time, key, position))
+        with reading(engine, where) as connection:
+            rows = list(connection.execute(page).mappings())
+        if not rows:
+            return
+        yield rows
+        if len(rows) < size:
+            return
+        position = Keyset(version_text(rows[-1]["keyset_time"]), str(rows[-1]["keyset_key"]))
+
+
+@contextmanager
+def classified(where: str) -> Iterator[None]:
+    """Turn a driver's error into ours.
+
+    Raises:
+        OperatorError: no rights, no such table, wrong password.
+        RefusedError: a constraint or a type refuses the values.
+        TransientError: not reachable, locked, or anything else that a retry may cure.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise _ours(error, where) from None
+    except OSError:
+        raise TransientError(f"{where}: the database cannot be reached; it is tried again") from None
+
+
+def _after(time: sa.ColumnElement[datetime], key: sa.ColumnElement[str], position: Keyset) -> sa.ColumnElement[bool]:
+    moment = sa.bindparam(None, position.moment(), type_=Instant())
+    return sa.or_(time > moment, sa.and_(time == moment, key > position.key))
+
+
+def _ours(error: SQLAlchemyError, where: str) -> OnevoiceError:
+    if isinstance(error, IntegrityError | DataError):
+        return RefusedError(f"{where}: the database refuses the values ({type(error).__name__})")
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        text = str(error.orig).lower()
+        if state.startswith(_OPERATOR_STATES) or any(words in text for words in _OPERATOR_WORDS):
+            return OperatorError(
+                f"{where}: the database refuses access {state}; check tables, user and rights".replace("  ", " ")
+            )
+        return TransientError(f"{where}: the database does not answer ({type(error).__name__}); it is tried again")
+    if isinstance(error, StatementError):
+        return RefusedError(f"{where}: a value does not fit its column")
+    return TransientError(f"{where}: the database failed ({type(error).__name__}); it is tried again")
+
+
+def _sqlite(url: URL) -> Engine:
+    # mode=rw: a wrong path is an error, not a new empty database.
+    file = Path(str(url.database)).absolute()
+    engine = sa.create_engine(
+        URL.create("sqlite", database=f"file:{file}", query={"mode": "rw", "uri": "true"}),
+        hide_parameters=True,
+        connect_args={"timeout": 5.0},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _own_begin(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # the driver would begin too late, at the first write
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_IMMEDIATE) else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    limits = (
+        "-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+    )
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=2,
+        max_overflow=2,
+        connect_args={"connect_timeout": 5, "options": limits, "application_name": "onevoice"},
+    )
