@@ -1,0 +1,148 @@
+"""The sample ERP's triggers: what moves when a row changes, and what does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from samples.erp.database import create, load, open_engine
+from samples.erp.schema import ADDRESSES, CUSTOMERS, JOURNAL, ORDERS
+from samples.population import Population, generate
+
+POPULATION = generate(60, 1)
+
+
+def fill(url: str, population: Population) -> None:
+    create(url)
+    rows = population.records
+    load(url, rows["erp", "customer"], population.erp_addresses, rows["erp", "order"])
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{tmp_path / 'erp.sqlite'}"
+    fill(url, POPULATION)
+    engine = open_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def customer(engine: Engine, number: str) -> dict[str, Any]:
+    with engine.connect() as connection:
+        return dict(connection.execute(select(CUSTOMERS).where(CUSTOMERS.c.customer_no == number)).mappings().one())
+
+
+def change(engine: Engine, number: str, **values: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(CUSTOMERS).where(CUSTOMERS.c.customer_no == number).values(values))
+
+
+def last_entry(engine: Engine) -> dict[str, Any]:
+    with engine.connect() as connection:
+        query = select(JOURNAL).order_by(JOURNAL.c.entry_id.desc()).limit(1)
+        return dict(connection.execute(query).mappings().one())
+
+
+def test_loading_keeps_what_the_population_says(engine: Engine) -> None:
+    source = POPULATION.records["erp", "customer"][0]
+    row = customer(engine, source["customer_no"])
+
+    assert row["updated_at"] == datetime.fromisoformat(source["updated_at"])
+    assert row["email_opt_out"] is source["email_opt_out"]
+    with engine.connect() as connection:
+        raw = connection.execute(text("SELECT updated_at FROM customers WHERE customer_no = 'K10001'")).scalar_one()
+    assert raw == source["updated_at"]
+
+
+def test_an_update_moves_time_and_version_whatever_the_writer_says(engine: Engine) -> None:
+    before = customer(engine, "K10002")
+    change(engine, "K10002", email="new@example.com", updated_at=datetime(1999, 1, 1, tzinfo=UTC), row_version=77)
+    once = customer(engine, "K10002")
+    change(engine, "K10002", email="newer@example.com")
+    twice = customer(engine, "K10002")
+
+    assert abs(once["updated_at"] - datetime.now(UTC)) < timedelta(minutes=1)
+    assert before["updated_at"] < once["updated_at"] < twice["updated_at"]
+    assert [row["row_version"] for row in (before, once, twice)] == [1, 2, 3]
+
+
+def test_many_updates_in_one_statement_get_times_of_their_own(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(CUSTOMERS).values(language="EN"))
+        times = connection.execute(select(CUSTOMERS.c.updated_at)).scalars().all()
+
+    assert len(set(times)) == len(times)
+
+
+def test_a_change_of_an_address_or_order_leaves_the_customer_alone(engine: Engine) -> None:
+    address = POPULATION.erp_addresses[0]
+    before = customer(engine, address["customer_no"])
+    with engine.begin() as connection:
+        moved = ADDRESSES.c.address_id == address["address_id"]
+        connection.execute(update(ADDRESSES).where(moved).values(city="Bath"))
+        changed = connection.execute(select(ADDRESSES).where(moved)).mappings().one()
+
+    assert customer(engine, address["customer_no"]) == before
+    assert changed["updated_at"] > datetime.fromisoformat(address["updated_at"])
+    assert last_entry(engine)["table_name"] == "addresses"
+
+
+def test_a_delete_leaves_no_trace_but_in_the_journal(engine: Engine) -> None:
+    number = POPULATION.records["erp", "order"][0]["customer_no"]
+    with engine.begin() as connection:
+        connection.execute(delete(CUSTOMERS).where(CUSTOMERS.c.customer_no == number))
+    with engine.connect() as connection:
+        for table in (CUSTOMERS, ADDRESSES, ORDERS):
+            assert connection.execute(select(table).where(table.c.customer_no == number)).first() is None
+        query = select(JOURNAL.c.record_key).where(JOURNAL.c.action == "delete", JOURNAL.c.table_name == "customers")
+        assert connection.execute(query).scalars().all() == [number]
+
+
+def test_the_journal_has_old_and_new_values_once_an_update(engine: Engine) -> None:
+    before = customer(engine, "K10003")
+    with engine.connect() as connection:
+        entries = connection.execute(select(JOURNAL.c.entry_id)).all()
+    change(engine, "K10003", email="changed@example.com")
+    entry = last_entry(engine)
+    old, new = json.loads(entry["old"]), json.loads(entry["new"])
+
+    assert entry["entry_id"] == len(entries) + 1
+    assert (entry["action"], entry["table_name"], entry["record_key"]) == ("update", "customers", "K10003")
+    assert (old["email"], new["email"]) == (before["email"], "changed@example.com")
+    assert (old["row_version"], new["row_version"]) == (1, 2)
+
+
+def test_the_journal_cannot_be_changed(engine: Engine) -> None:
+    for statement in (update(JOURNAL).values(action="none"), delete(JOURNAL)):
+        with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+            connection.execute(statement)
+
+
+def test_a_new_customer_is_journalled(engine: Engine) -> None:
+    now = datetime.now(UTC)
+    row = {"customer_no": "K99999", "last_name": "Neu", "email_opt_out": False, "phone_opt_out": False}
+    with engine.begin() as connection:
+        connection.execute(insert(CUSTOMERS).values(**row, created_at=now, updated_at=now))
+
+    assert customer(engine, "K99999")["row_version"] == 1
+    assert last_entry(engine)["record_key"] == "K99999"
+
+
+def test_the_clerk_changes_a_customer(engine: Engine, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "samples.erp", "--data", str(tmp_path), "change", "K10001"]
+    done = subprocess.run([*command, "mobile=", "email_opt_out=true"], capture_output=True, timeout=30, check=True)
+    refused = subprocess.run([*command, "colour=red"], capture_output=True, timeout=30, check=False)
+
+    assert json.loads(done.stdout)["email_opt_out"] is True
+    assert customer(engine, "K10001")["mobile"] is None
+    assert refused.returncode == 1
+    assert b"unknown column" in refused.stderr
