@@ -77,6 +77,18 @@ class Section:
         self.demand(_is_texts(value), name, "a list of texts; quote numbers and dates")
         return frozenset(value)
 
+    def text_list(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts in its order."""
+        value = self._value(name)
+        self.demand(_is_texts(value), name, "a list of texts")
+        return tuple(value)
+
+    def truth(self, name: str) -> bool:
+        """Return true or false."""
+        value = self._value(name)
+        self.demand(isinstance(value, bool), name, "true or false")
+        return bool(value)
+
     def text_map(self, name: str) -> Mapping[str, str]:
         """Return a mapping from text to text."""
         value = self._value(name)

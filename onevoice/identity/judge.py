@@ -17,8 +17,8 @@ def contradiction(
     """Return the chain of records that contradicts `new`, or None when it fits.
 
     A judgement on the very same pair is replaced by the new one and does not contradict it. For a new `different` the
-    chain leads from `new.a` to `new.b` over judgements `same`. For a new `same` it leads, over judgements `same` and the
-    new one, from one record to another that were judged different.
+    chain leads from `new.a` to `new.b` over judgements `same`. For a new `same` it leads, over judgements `same` and
+    the new one, from one record to another that were judged different.
     """
     pair = {new.a, new.b}
     standing = [judged for judged in judgements if {judged.a, judged.b} != pair]

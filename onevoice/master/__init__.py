@@ -1,0 +1,18 @@
+"""The golden record: claims, survivorship, values and why they stand. Pure logic, no store."""
+
+from onevoice.master.claims import Claim, claims_of
+from onevoice.master.explain import ValueRow, explain
+from onevoice.master.golden import Decision, Golden, golden, golden_values
+from onevoice.master.survivorship import Survivorship
+
+__all__ = [
+    "Claim",
+    "Decision",
+    "Golden",
+    "Survivorship",
+    "ValueRow",
+    "claims_of",
+    "explain",
+    "golden",
+    "golden_values",
+]
