@@ -1,0 +1,225 @@
+"""A mapping as a pair of functions, compiled once from its file and the two schemas.
+
+Takes source records and gives canonical ones with the flags observed and the origin of each value; takes canonical
+records and permissions and gives source fields to write. The rule kept: get(put(s, c)) == c on everything it writes.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping as Table
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from onevoice.errors import ConfigurationError, RecordError
+from onevoice.mapping.conversion import moment
+from onevoice.mapping.file import MappingFile
+from onevoice.mapping.observation import Observer, make_observer
+from onevoice.mapping.paths import flatten, pointer, put_source, read_source
+from onevoice.mapping.step import Step, make_step
+from onevoice.messages import Json, Lane, Mapped, Permission
+from onevoice.sdk.version import version_text
+
+_UNREADABLE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The steps that fill one object or one entry of a list, or a single value."""
+
+    head: str
+    slot: str | None
+    steps: tuple[Step, ...]
+    constants: tuple[Step, ...]
+
+
+class Mapping:
+    """A compiled mapping.
+
+    Attributes:
+        name: system and stream, for messages.
+        to: canonical type.
+        version_id: changes when the mapping changes.
+        writable: the hub may write records of this stream.
+        if_empty: source paths that are written only where the system holds nothing.
+    """
+
+    def __init__(self, file: MappingFile, steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> None:
+        self.name, self.stream, self.to = file.name, file.stream, file.to
+        self.version_id, self.writable = file.version_id, file.writable
+        self._key, self._version, self._occurred_at = file.key, file.version, file.occurred_at
+        self._groups = _grouped(steps)
+        self._observers = tuple(observer for observer in observers if observer.observe is not None)
+        self._writers = tuple(step for step in steps if step.put is not None) if file.writable else ()
+        self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
+        self._by_source = {step.sources[0]: step for step in self._writers}
+        self._by_sink = {observer.sink: observer for observer in self._sinks}
+        self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
+
+    def key(self, data: Json) -> str:
+        """Return the record's key as text.
+
+        Raises:
+            RecordError: the record has none.
+        """
+        value = read_source(data, self._key)
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise RecordError(f"{self.name}: the key field holds no key", pointers=(pointer(self._key),))
+        return str(value)
+
+    def version(self, data: Json) -> str:
+        """Return the source version as sortable text.
+
+        Raises:
+            RecordError: the record has none.
+        """
+        try:
+            text = version_text(read_source(data, self._version))
+        except TypeError:
+            text = ""
+        if not text:
+            raise RecordError(f"{self.name}: the version field holds no version", pointers=(pointer(self._version),))
+        return text
+
+    def occurred_at(self, data: Json) -> datetime | None:
+        """Return the time that the record's values date from, UTC; None when the mapping or the record names none.
+
+        Raises:
+            RecordError: the field holds no time with zone.
+        """
+        raw = read_source(data, self._occurred_at) if self._occurred_at else None
+        if raw is None or raw == "":
+            return None
+        try:
+            return moment(raw)
+        except ValueError:
+            where = (pointer(self._occurred_at or ""),)
+            raise RecordError(f"{self.name}: `occurred_at` is no time with zone", pointers=where) from None
+
+    def to_canonical(self, data: Json) -> Mapped:
+        """Return the canonical record, the flags observed and the origin of each leaf and flag.
+
+        Raises:
+            RecordError: a value cannot be read; names the step and the pointer, not the value.
+        """
+        canonical: Json = {}
+        origins: dict[str, tuple[str, ...]] = {}
+        for group in self._groups:
+            part: Json = {}
+            for step in group.steps:
+                value = step.get(data)
+                if value is not None:
+                    part[step.leaf] = value
+                    origins.update(step.origins)
+            if not part and group.steps:
+                continue
+            for step in group.constants:
+                part[step.leaf] = step.get(data)
+                origins.update(step.origins)
+            _place(canonical, group, part)
+        flags = []
+        for observer in self._observers:
+            flag = observer.observe(data)  # type: ignore[misc]  # those without are left out above
+            flags.append(flag)
+            origins[observer.path] = observer.origin
+        return Mapped(type=self.to, canonical=canonical, flags=tuple(flags), origins=origins)
+
+    def to_source(self, canonical: Json, permissions: Table[tuple[str, str], Permission], lane: Lane) -> dict[str, Any]:
+        """Return the value of each source path that this lane writes; what is absent or unknown is left out.
+
+        Args:
+            canonical: the record as it should be.
+            permissions: (channel, purpose) -> permission; what is missing counts as unknown.
+            lane: the suppression lane renders the permissions alone, the record lane everything else.
+
+        Raises:
+            RecordError: a canonical value is in no table of the mapping.
+        """
+        if lane is Lane.SUPPRESSION:
+            sinks = ((sink, permissions.get((sink.channel, sink.purpose))) for sink in self._sinks)
+            return {sink.sink: sink.written[said] for sink, said in sinks if said in sink.written}
+        flat = flatten(canonical)
+        fields = {}
+        for step in self._writers:
+            value = canonical.get(step.path) if step.whole else flat.get(step.path)
+            written = None if value is None or value == "" else step.write(value)
+            if written is not None:
+                fields[step.sources[0]] = written
+        return fields
+
+    def difference(self, data: Json, fields: Table[str, Any]) -> dict[str, Any]:
+        """Return those of `fields` that the record does not yet say, judged on canonical values.
+
+        A number in another notation or a letter in another case is no difference when it reads the same.
+        """
+        return {path: value for path, value in fields.items() if self._differs(data, path, value)}
+
+    def writable_paths(self, lane: Lane) -> frozenset[str]:
+        """Return the source paths that a lane may write."""
+        return frozenset(self._by_sink if lane is Lane.SUPPRESSION else self._by_source)
+
+    def read_source(self, data: Json, path: str) -> Any:
+        """Return what stands at a dotted source path; None when nothing does."""
+        return read_source(data, path)
+
+    def _differs(self, data: Json, path: str, value: Any) -> bool:
+        if read_source(data, path) == value:
+            return False
+        changed = put_source(data, path, value)
+        if path in self._by_sink:
+            observe = self._by_sink[path].observe
+            return observe is None or _tried(observe, data) != _tried(observe, changed)
+        step = self._by_source.get(path)
+        return step is None or _tried(step.get, data) != _tried(step.get, changed)
+
+
+def compile_mapping(file: MappingFile, *, source: Json, canonical: Json, region: str) -> Mapping:
+    """Return the two-way function of a mapping file.
+
+    Args:
+        file: the mapping.
+        source: schema of the stream, references inlined.
+        canonical: schema of the canonical type, references inlined.
+        region: region of telephone numbers where neither rule nor record names one, e.g. GB.
+
+    Raises:
+        ConfigurationError: two rules fill one canonical path or write one source path, or an expression is malformed.
+    """
+    steps = tuple(make_step(rule, file=file, source=source, canonical=canonical, region=region) for rule in file.rules)
+    observers = tuple(make_observer(rule, file) for rule in file.flags)
+    sinks = [step.sources[0] for step in steps if step.put] + [observer.sink for observer in observers if observer.sink]
+    twice = sorted({path for path in sinks if sinks.count(path) > 1})
+    if twice and file.writable:
+        raise ConfigurationError(f"{file.path}: {twice[0]} is written by two rules: give one of them `direction: in`")
+    return Mapping(file, steps, observers)
+
+
+def _grouped(steps: tuple[Step, ...]) -> tuple[_Group, ...]:
+    places: dict[tuple[str, str | None], list[Step]] = {}
+    for step in steps:
+        if step.reads:
+            places.setdefault((step.head, step.slot), []).append(step)
+    return tuple(
+        _Group(
+            head,
+            slot,
+            tuple(step for step in inside if not step.constant),
+            tuple(step for step in inside if step.constant),
+        )
+        for (head, slot), inside in places.items()
+    )
+
+
+def _place(canonical: Json, group: _Group, part: Json) -> None:
+    if group.slot is not None:
+        canonical.setdefault(group.head, []).append({"kind": group.slot, **part})
+    elif "" in part:
+        canonical[group.head] = part[""]
+    else:
+        canonical[group.head] = part
+
+
+def _tried(read: Callable[[Json], object], data: Json) -> object:
+    try:
+        return read(data)
+    except RecordError:
+        return _UNREADABLE

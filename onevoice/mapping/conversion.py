@@ -1,0 +1,225 @@
+"""Conversions: pairs of functions between a source value and its canonical form.
+
+Takes a rule and the source field's schema; gives `Conversion(get, put)`. The rule kept: `get(put(c)) == c` for every
+canonical value, and a value that cannot be read raises ValueError without saying which value it was.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from onevoice.mapping.paths import read_source
+from onevoice.mapping.phone import from_e164, known_region, to_e164
+from onevoice.mapping.rule import Rule
+from onevoice.mapping.table import Conversion, Get, same, table_conversion
+from onevoice.messages import Json
+
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+_EMAIL_MAX, _LOCAL_MAX = 254, 64
+_MAGNITUDE = 18
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]+)*")
+
+
+def source_types(field: Mapping[str, Any]) -> frozenset[str]:
+    """Return the JSON types that a schema lets a field have, null left out; empty when it does not say."""
+    declared = field.get("type", [])
+    names = set([declared] if isinstance(declared, str) else declared)
+    if not names and "enum" in field:
+        kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+        names = {kinds[type(value)] for value in field["enum"] if type(value) in kinds}
+    return frozenset(names - {"null"})
+
+
+def make_conversion(rule: Rule, field: Mapping[str, Any], region: str) -> Conversion:
+    """Return the conversion of a rule that reads a source field.
+
+    Args:
+        rule: a rule with `from`.
+        field: the schema of that source field.
+        region: region of telephone numbers where the rule names none.
+    """
+    if rule.values is not None:
+        return table_conversion(rule)
+    name = rule.convert or ("text" if "string" in source_types(field) else "as it is")
+    if name in _PLAIN:
+        return Conversion(_PLAIN[name], same)
+    return _MADE[name](rule, field, region)
+
+
+def moment(raw: Any) -> datetime:
+    """Return a time with zone in UTC.
+
+    Raises:
+        ValueError: it is no ISO 8601 time, or has no zone.
+    """
+    value = datetime.fromisoformat(_string(raw))
+    if value.tzinfo is None:
+        raise ValueError("a time without zone")
+    return value.astimezone(UTC)
+
+
+def _as_it_is(raw: Any, _data: Json) -> Any:
+    return raw
+
+
+def _string(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise ValueError("not text")  # noqa: TRY004 - one kind of error for every unreadable value
+    return raw
+
+
+def _text(raw: Any, _data: Json) -> str | None:
+    return _string(raw).strip() or None
+
+
+def _text_of_number(raw: Any, data: Json) -> str | None:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return str(raw)
+    return _text(raw, data)
+
+
+def _date(raw: Any, _data: Json) -> str:
+    return date.fromisoformat(_string(raw).strip()).isoformat()
+
+
+def _datetime(raw: Any, _data: Json) -> str:
+    # strftime would write the year 33 with two digits; isoformat pads it.
+    return moment(raw).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+@lru_cache(maxsize=1 << 16)
+def _checked_email(text: str) -> str | None:
+    address = text.strip().lower()
+    fits = len(address) <= _EMAIL_MAX and len(address.partition("@")[0]) <= _LOCAL_MAX
+    return address if fits and _EMAIL.fullmatch(address) else None
+
+
+def _email(raw: Any, _data: Json) -> str:
+    address = _checked_email(_string(raw))
+    if address is None:
+        raise ValueError("no e-mail address")
+    return address
+
+
+def _country(raw: Any, _data: Json) -> str | None:
+    code = _string(raw).strip().upper()
+    if code and not _COUNTRY.fullmatch(code):
+        raise ValueError("no country code of two letters")
+    return code or None
+
+
+def _language(raw: Any, _data: Json) -> str | None:
+    tag = _string(raw).strip().lower()
+    found = _LANGUAGE.fullmatch(tag)
+    if tag and not found:
+        raise ValueError("no language tag")
+    return found[1] if found else None
+
+
+def _decimal(raw: Any, _data: Json) -> str:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
+        raise ValueError("no number")  # noqa: TRY004 - one kind of error for every unreadable value
+    try:
+        number = Decimal(str(raw).strip())
+    except InvalidOperation:
+        raise ValueError("no number") from None
+    if not number.is_finite() or abs(number.adjusted()) > _MAGNITUDE:
+        raise ValueError("no number of a usable size")
+    return f"{number:f}"
+
+
+def _bool(raw: Any, _data: Json) -> bool:
+    found = {"true": True, "false": False}.get(raw.strip().lower()) if isinstance(raw, str) else raw
+    if not isinstance(found, bool):
+        raise ValueError("neither true nor false")  # noqa: TRY004 - one kind of error for every unreadable value
+    return found
+
+
+def _bool_text(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _region(rule: Rule, default: str) -> Callable[[Json], str]:
+    if rule.region is None or not rule.region.startswith("$."):
+        fixed = rule.region or default
+        return lambda _data: fixed
+    path = rule.region.removeprefix("$.")
+    return lambda data: known_region(read_source(data, path)) or default
+
+
+def _phone(rule: Rule, default: str) -> Conversion:
+    region, style = _region(rule, default), rule.style or "e164"
+    home = rule.region if rule.region and not rule.region.startswith("$.") else default
+
+    def get(raw: Any, data: Json) -> str | None:
+        text = _string(raw)
+        number = to_e164(text, region(data))
+        if number is None and not text.isspace():
+            raise ValueError("no telephone number")
+        return number
+
+    return Conversion(get, lambda number: from_e164(number, style, home))
+
+
+def _point(rule: Rule, default: str) -> Conversion:
+    phone = _phone(rule, default).get
+
+    def get(raw: Any, data: Json) -> str | None:
+        if rule.kind == "email" or (rule.kind is None and "@" in _string(raw)):
+            return f"email:{_email(raw, data)}"
+        number = phone(raw, data)
+        return f"phone:{number}" if number else None
+
+    return Conversion(get, lambda point: point.partition(":")[2])
+
+
+def _make_text(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
+    whole = source_types(field) == {"integer"}
+    return Conversion(_text_of_number if whole else _text, int if whole else same)
+
+
+def _make_reference(rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
+    stream = rule.stream
+    whole = source_types(field) == {"integer"}
+
+    def get(raw: Any, data: Json) -> Json | None:
+        key = _text_of_number(raw, data)
+        return {"stream": stream, "key": key} if key else None
+
+    return Conversion(get, lambda party: int(party["key"]) if whole else party["key"])
+
+
+def _make_bool(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
+    return Conversion(_bool, _bool_text if "string" in source_types(field) else same)
+
+
+def _make_decimal(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
+    return Conversion(_decimal, same if "string" in source_types(field) else None)
+
+
+def _make_language(rule: Rule, _field: Mapping[str, Any], _region: str) -> Conversion:
+    return Conversion(_language, str.upper if rule.style == "upper" else same)
+
+
+_PLAIN: dict[str, Get] = {
+    "as it is": _as_it_is,
+    "date": _date,
+    "datetime": _datetime,
+    "email": _email,
+    "country": _country,
+}
+_MADE: dict[str, Callable[[Rule, Mapping[str, Any], str], Conversion]] = {
+    "text": _make_text,
+    "reference": _make_reference,
+    "bool": _make_bool,
+    "decimal": _make_decimal,
+    "language": _make_language,
+    "phone": lambda rule, _field, region: _phone(rule, region),
+    "point": lambda rule, _field, region: _point(rule, region),
+}

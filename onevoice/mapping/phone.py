@@ -1,0 +1,43 @@
+"""Telephone numbers between how a system writes them and E.164.
+
+Takes text and a region; gives E.164 or None for what is no possible number. Parsing is the dearest step of a mapping,
+so both directions are cached.
+"""
+
+from functools import lru_cache
+
+import phonenumbers
+
+_CACHE = 1 << 16
+
+
+@lru_cache(maxsize=_CACHE)
+def to_e164(text: str, region: str) -> str | None:
+    """Return the number in E.164, or None when it is no possible one; `region` rules numbers without a plus sign."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=_CACHE)
+def from_e164(number: str, style: str, region: str) -> str:
+    """Return an E.164 number as a system wants it: `e164`, `international`, or `national` where it is of `region`."""
+    if style == "e164":
+        return number
+    parsed = phonenumbers.parse(number)
+    at_home = parsed.country_code == phonenumbers.country_code_for_region(region)
+    national = style == "national" and at_home
+    chosen = phonenumbers.PhoneNumberFormat.NATIONAL if national else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    text = phonenumbers.format_number(parsed, chosen)
+    # A few numbers lose digits in their pretty form; one that would not read back is written plainly.
+    return text if to_e164(text, region) == number else number
+
+
+def known_region(region: object) -> str | None:
+    """Return a country code that numbers can be read under, or None."""
+    code = region.strip().upper() if isinstance(region, str) else ""
+    return code if code in phonenumbers.SUPPORTED_REGIONS else None

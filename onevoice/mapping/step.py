@@ -1,0 +1,145 @@
+"""One rule, compiled: how a canonical leaf is read from a source record and written back.
+
+Takes a rule and the two schemas; gives a `Step`. The rule kept: what cannot be read or written becomes a RecordError
+with the step and the pointer; the value itself goes nowhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from onevoice.errors import ConfigurationError, RecordError
+from onevoice.mapping.conversion import make_conversion
+from onevoice.mapping.expression import compile_expression, named_fields
+from onevoice.mapping.file import MappingFile
+from onevoice.mapping.paths import pointer, read_source
+from onevoice.mapping.rule import Rule
+from onevoice.messages import Json
+
+Read = Callable[[Json], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A compiled rule.
+
+    Attributes:
+        path: canonical path; `head`, `slot` and `leaf` are its parts, `leaf` empty when the head itself is meant.
+        sources: source paths that it reads.
+        origins: canonical leaf -> `sources`; several leaves when the value is an object.
+        get: source record -> canonical value, None when absent.
+        put: canonical value -> source value; None when the rule does not write.
+        whole: the canonical value is an object, not a leaf.
+    """
+
+    path: str
+    head: str
+    slot: str | None
+    leaf: str
+    sources: tuple[str, ...]
+    origins: dict[str, tuple[str, ...]]
+    get: Read
+    put: Callable[[Any], Any] | None
+    reads: bool
+    constant: bool
+    whole: bool
+    if_empty: bool
+    name: str
+
+    def write(self, value: Any) -> Any:
+        """Return the source value for a canonical one; None to leave the field as it is.
+
+        Raises:
+            RecordError: the rule has no source value for it.
+        """
+        try:
+            return None if self.put is None else self.put(value)
+        except ValueError:
+            raise RecordError(
+                f"{self.name}: {self.path} cannot be written to {self.sources[0]}: the value is in no table",
+                pointers=(f"/{self.path}",),
+            ) from None
+
+
+def field_schema(schema: Json, path: str) -> Json | None:
+    """Return the schema of a dotted path; None when the schema names no such field."""
+    node = schema
+    for name in path.split("."):
+        node = node.get("properties", {}).get(name)
+        if not isinstance(node, dict):
+            return None
+    return node
+
+
+def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, region: str) -> Step:
+    """Return the compiled form of one rule.
+
+    Raises:
+        ConfigurationError: an expression is malformed.
+    """
+    put = None
+    if rule.source is not None:
+        conversion = make_conversion(rule, field_schema(source, rule.source) or {}, region)
+        get = _reader(rule, rule.source, conversion.get, file.name)
+        put = conversion.put if rule.direction != "in" and rule.write != "never" else None
+        sources: tuple[str, ...] = (rule.source,)
+    elif rule.compute is not None:
+        sources = named_fields(rule.compute, source.get("properties", {}))
+        get = _computer(rule, rule.compute, sources, file)
+    else:
+        constant, sources = rule.constant, ()
+        get = lambda _data: constant  # noqa: E731 - the other branches give closures too
+    target = rule.target
+    parts = (field_schema(canonical, target.head) or {}).get("properties", {}) if target.leaf is None else {}
+    leaves = [f"{target}.{leaf}" for leaf in parts] or [str(target)]
+    return Step(
+        path=str(target),
+        head=target.head,
+        slot=target.slot,
+        leaf=target.leaf or "",
+        sources=sources,
+        origins=dict.fromkeys(leaves, sources),
+        get=get,
+        put=put,
+        reads=rule.direction != "out",
+        constant=rule.source is None and rule.compute is None,
+        whole=bool(parts),
+        if_empty=rule.write == "if-empty",
+        name=file.name,
+    )
+
+
+def _reader(rule: Rule, path: str, convert: Callable[[Any, Json], Any], name: str) -> Read:
+    nested, drop = "." in path, rule.drop_invalid
+
+    def get(data: Json) -> Any:
+        raw = read_source(data, path) if nested else data.get(path)
+        if raw is None or raw == "":
+            return None
+        try:
+            return convert(raw, data)
+        except ValueError:
+            if drop:
+                return None
+            how = "`values`" if rule.values is not None else f"`as: {rule.convert or 'text'}`"
+            reason = f"{name}: {rule.target} from {path}: {how} cannot read the value"
+            raise RecordError(reason, pointers=(pointer(path),)) from None
+
+    return get
+
+
+def _computer(rule: Rule, expression: str, sources: tuple[str, ...], file: MappingFile) -> Read:
+    try:
+        compute = compile_expression(expression)
+    except ValueError as error:
+        raise ConfigurationError(f"{file.path}: {rule.target}: not a JSONata expression: {error}") from None
+
+    def get(data: Json) -> Any:
+        try:
+            value = compute(data)
+        except ValueError:
+            reason = f"{file.name}: {rule.target}: the expression of `compute` fails on this record"
+            raise RecordError(reason, pointers=tuple(pointer(source) for source in sources)) from None
+        return None if value == "" else value
+
+    return get
