@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, delete, insert, make_url, select, update
+from sqlalchemy.exc import DBAPIError
 
-from samples.erp.database import create, load, open_engine
+from samples.erp.database import create, grant_hub, load, open_engine
 from samples.erp.schema import ADDRESSES, CUSTOMERS, JOURNAL, ORDERS
 from samples.population import Population, generate
 
@@ -27,9 +29,13 @@ def fill(url: str, population: Population) -> None:
     load(url, rows["erp", "customer"], population.erp_addresses, rows["erp", "order"])
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'erp.sqlite'}" if request.param == "sqlite" else request.getfixturevalue("pg_url")
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'erp.sqlite'}"
+def engine(url: str) -> Iterator[Engine]:
     fill(url, POPULATION)
     engine = open_engine(url)
     yield engine
@@ -58,9 +64,20 @@ def test_loading_keeps_what_the_population_says(engine: Engine) -> None:
 
     assert row["updated_at"] == datetime.fromisoformat(source["updated_at"])
     assert row["email_opt_out"] is source["email_opt_out"]
-    with engine.connect() as connection:
-        raw = connection.execute(text("SELECT updated_at FROM customers WHERE customer_no = 'K10001'")).scalar_one()
-    assert raw == source["updated_at"]
+
+
+def test_times_are_sortable_text_on_sqlite(tmp_path: Path) -> None:
+    fill(f"sqlite:///{tmp_path / 'erp.sqlite'}", POPULATION)
+    with sqlite3.connect(tmp_path / "erp.sqlite") as connection:
+        query = "SELECT updated_at FROM customers WHERE customer_no = 'K10001'"
+        loaded = connection.execute(query).fetchone()[0]
+        connection.execute("UPDATE customers SET phone = NULL WHERE customer_no = 'K10001'")
+        changed = connection.execute(query).fetchone()[0]
+    connection.close()
+
+    assert loaded == POPULATION.records["erp", "customer"][0]["updated_at"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", changed)
+    assert changed > loaded
 
 
 def test_an_update_moves_time_and_version_whatever_the_writer_says(engine: Engine) -> None:
@@ -113,7 +130,7 @@ def test_the_journal_has_old_and_new_values_once_an_update(engine: Engine) -> No
         entries = connection.execute(select(JOURNAL.c.entry_id)).all()
     change(engine, "K10003", email="changed@example.com")
     entry = last_entry(engine)
-    old, new = json.loads(entry["old"]), json.loads(entry["new"])
+    old, new = (json.loads(row) if isinstance(row, str) else row for row in (entry["old"], entry["new"]))
 
     assert entry["entry_id"] == len(entries) + 1
     assert (entry["action"], entry["table_name"], entry["record_key"]) == ("update", "customers", "K10003")
@@ -123,7 +140,7 @@ def test_the_journal_has_old_and_new_values_once_an_update(engine: Engine) -> No
 
 def test_the_journal_cannot_be_changed(engine: Engine) -> None:
     for statement in (update(JOURNAL).values(action="none"), delete(JOURNAL)):
-        with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(statement)
 
 
@@ -137,12 +154,44 @@ def test_a_new_customer_is_journalled(engine: Engine) -> None:
     assert last_entry(engine)["record_key"] == "K99999"
 
 
-def test_the_clerk_changes_a_customer(engine: Engine, tmp_path: Path) -> None:
+def test_the_clerk_changes_a_customer(tmp_path: Path) -> None:
+    fill(f"sqlite:///{tmp_path / 'erp.sqlite'}", POPULATION)
     command = [sys.executable, "-m", "samples.erp", "--data", str(tmp_path), "change", "K10001"]
     done = subprocess.run([*command, "mobile=", "email_opt_out=true"], capture_output=True, timeout=30, check=True)
     refused = subprocess.run([*command, "colour=red"], capture_output=True, timeout=30, check=False)
+    shown = json.loads(done.stdout)
 
-    assert json.loads(done.stdout)["email_opt_out"] is True
-    assert customer(engine, "K10001")["mobile"] is None
+    assert shown["email_opt_out"] is True
+    assert shown["mobile"] is None
+    assert shown["row_version"] == 2
     assert refused.returncode == 1
     assert b"unknown column" in refused.stderr
+
+
+def test_the_hubs_role_may_do_what_it_needs_and_no_more(pg_url: str) -> None:
+    fill(pg_url, POPULATION)
+    role = f"hub_{make_url(pg_url).database}"
+    grant_hub(pg_url, role, "first")
+    grant_hub(pg_url, role, "pass'word")
+    owner = open_engine(pg_url)
+    hub = open_engine(make_url(pg_url).set(username=role, password="pass'word").render_as_string(hide_password=False))
+    try:
+        change(hub, "K10001", email="hub@example.com", email_opt_out=True)
+        for forbidden in (
+            update(CUSTOMERS).values(customer_no="K1"),
+            update(ADDRESSES).values(kind="billing"),
+            update(ORDERS).values(status="open"),
+            delete(CUSTOMERS),
+            insert(JOURNAL).values(action="none"),
+            select(JOURNAL),
+        ):
+            with pytest.raises(DBAPIError, match="permission denied"), hub.begin() as connection:
+                connection.execute(forbidden)
+        assert customer(hub, "K10001")["row_version"] == 2
+        assert (last_entry(owner)["actor"], last_entry(owner)["action"]) == (role, "update")
+    finally:
+        hub.dispose()
+        with owner.begin() as connection:
+            connection.exec_driver_sql(f'DROP OWNED BY "{role}"')
+            connection.exec_driver_sql(f'DROP ROLE "{role}"')
+        owner.dispose()
