@@ -38,7 +38,7 @@ class CrmReader:
         after = Keyset.of(cursor)
         told = Keyset.of({"after": [cursor["deleted_after"], ""]} if cursor and "deleted_after" in cursor else None)
         deleted = self._deleted(stream, told.back(overlap) if told else _BEGINNING)
-        told = furthest(told, *(Keyset(record.version, "") for record in deleted)) or _BEGINNING
+        told = furthest(told, _BEGINNING, *(Keyset(record.version, "") for record in deleted))
         if deleted:
             yield Page(records=deleted, cursor=_cursor(after, told))
         for records in self._changed(stream, after.back(overlap) if after else None):

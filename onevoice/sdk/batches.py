@@ -32,9 +32,9 @@ def in_batches(changes: Sequence[Change], size: int, write: WriteBatch) -> list[
 def _batch(batch: Sequence[Change], write: WriteBatch) -> Sequence[WriteResult]:
     try:
         return write(batch)
-    except RefusedError:
+    except RefusedError as refused:
         if len(batch) == 1:
-            return [_result(batch[0], WriteOutcome.REFUSED, "the request does not suit the system")]
+            return [_result(batch[0], WriteOutcome.REFUSED, str(refused))]
     return in_batches(batch, 1, write)
 
 

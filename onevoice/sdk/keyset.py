@@ -56,7 +56,6 @@ class Keyset:
         return Keyset(version_text(self.moment() - timedelta(seconds=seconds)), "")
 
 
-def furthest(known: Keyset | None, *seen: Keyset) -> Keyset | None:
+def furthest(known: Keyset | None, first: Keyset, *more: Keyset) -> Keyset:
     """Return the latest position, so that re-reading an overlap never moves a cursor back."""
-    positions = [position for position in (known, *seen) if position is not None]
-    return max(positions) if positions else None
+    return max([first, *more, *([known] if known else [])])

@@ -31,4 +31,4 @@ def test_re_reading_does_not_move_a_cursor_back() -> None:
     early, late = Keyset("2025-01-01T00:00:00.000000Z", "K2"), Keyset("2025-01-01T00:00:00.000000Z", "K3")
     assert furthest(late, early) == late
     assert furthest(None, early) == early
-    assert furthest(None) is None
+    assert furthest(early, early, late) == late

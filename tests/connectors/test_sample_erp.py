@@ -1,0 +1,227 @@
+"""The ERP connector against the sample ERP, on SQLite and on PostgreSQL with the rights of an integration only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import orjson
+import pytest
+import sqlalchemy as sa
+
+from onevoice.errors import ConfigurationError, OperatorError
+from onevoice.messages import Change, WriteOutcome
+from onevoice.sdk import RecordWriter
+from samples.erp.database import create, grant_hub, load, open_engine
+from samples.erp.schema import ADDRESSES, CUSTOMERS, JOURNAL
+from samples.population import generate
+
+PEOPLE = 2200
+ROLE, PASSWORD = "erp_hub", "h0b-secret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erp:
+    """The sample ERP, its owner's way in, and the hub's."""
+
+    owner: sa.Engine
+    settings: dict[str, object]
+    secrets: dict[str, str]
+    customers: dict[str, dict[str, Any]]
+    addresses: dict[str, dict[str, Any]]
+    orders: dict[str, dict[str, Any]]
+
+    def clerk(self, statement: Any) -> None:
+        with self.owner.begin() as connection:
+            connection.execute(statement)
+
+    def actors(self, key: str) -> list[str | None]:
+        with self.owner.connect() as connection:
+            rows = connection.execute(sa.select(JOURNAL.c.actor).where(JOURNAL.c.record_key == key))
+            return list(rows.scalars())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def erp(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Erp]:
+    if request.param == "sqlite":
+        url, settings, secrets = (
+            f"sqlite:///{tmp_path}/erp.sqlite",
+            {"database": f"sqlite:///{tmp_path}/erp.sqlite"},
+            {},
+        )
+    else:
+        url = request.getfixturevalue("pg_url")
+        hub = sa.make_url(url)._replace(username=ROLE, password=None)
+        settings, secrets = {"database": hub.render_as_string()}, {"password": PASSWORD}
+    create(url)
+    if secrets:
+        grant_hub(url, ROLE, PASSWORD)
+    population = generate(PEOPLE, 1)
+    rows = {stream: population.records["erp", stream] for stream in ("customer", "order")}
+    load(url, rows["customer"], population.erp_addresses, rows["order"])
+    owner = open_engine(url)
+    yield Erp(
+        owner=owner,
+        settings=dict(settings),
+        secrets=secrets,
+        customers={row["customer_no"]: row for row in rows["customer"]},
+        addresses={row["customer_no"]: row for row in population.erp_addresses if row["kind"] == "main"},
+        orders={row["order_no"]: row for row in rows["order"]},
+    )
+    owner.dispose()
+
+
+@pytest.fixture
+def connector(erp: Erp, connect: Any) -> Any:
+    return connect("sample_erp", "erp", erp.settings, erp.secrets)
+
+
+def read_all(connector: Any, stream: str, cursor: Any = None) -> tuple[dict[str, Any], Any]:
+    pages = list(connector.read(stream, cursor))
+    records = {record.key: record for page in pages for record in page.records}
+    return records, pages[-1].cursor if pages else cursor
+
+
+def one(connector: Any, key: str) -> Any:
+    return connector.readback("customers", [key])[0]
+
+
+def moved(erp: Erp, **values: Any) -> str:
+    """Change the main address of somebody and return her number."""
+    key = next(iter(erp.addresses))
+    main = (ADDRESSES.c.customer_no == key) & (ADDRESSES.c.kind == "main")
+    erp.clerk(sa.update(ADDRESSES).where(main).values(values))
+    return key
+
+
+def test_every_record_comes_as_the_erp_has_it_and_fits_its_schema(erp: Erp, connector: Any) -> None:
+    assert isinstance(connector, RecordWriter)
+    connector.check()
+    records, _ = read_all(connector, "customers")
+    assert records.keys() == erp.customers.keys()
+    for key, record in records.items():
+        main = erp.addresses.get(key)
+        address = {name: main[name] for name in main if name not in ("customer_no", "kind")} if main else None
+        assert record.data == {**erp.customers[key], "main_address": address, "changed_at": record.version}
+    orders, _ = read_all(connector, "orders")
+    assert {key: record.data for key, record in orders.items()} == erp.orders
+    for stream, found in (("customers", records), ("orders", orders)):
+        schema = orjson.loads(Path(f"schemas/sample_erp/{stream}.json").read_bytes())
+        validator = jsonschema.Draft202012Validator(schema)
+        assert all(validator.is_valid(record.data) for record in found.values())
+
+
+def test_a_read_goes_on_after_each_page(connector: Any, resumes: Callable[[Any, str], None]) -> None:
+    resumes(connector, "customers")
+
+
+def test_a_poll_sees_an_address_change_that_left_the_customer_alone(erp: Erp, connector: Any) -> None:
+    before, cursor = read_all(connector, "customers")
+    key = moved(erp, street="1 New Road")
+    after, later = read_all(connector, "customers", cursor)
+    assert after[key].data["main_address"]["street"] == "1 New Road"
+    assert after[key].data["updated_at"] == before[key].data["updated_at"]
+    assert after[key].version > before[key].version
+    assert later["after"] == [after[key].version, key]
+    assert read_all(connector, "customers", later)[1] == later
+
+
+def test_a_write_reaches_customer_and_address_and_gives_the_new_version(erp: Erp, connector: Any) -> None:
+    key = next(iter(erp.addresses))
+    read = one(connector, key)
+    fields = {"email": "new@example.com", "birth_date": "1970-02-03", "phone": None, "email_opt_out": True}
+    [result] = connector.write(
+        "customers",
+        [Change(key=key, fields={**fields, "main_address.street": "2 Mill Lane"}, expected_version=read.version)],
+    )
+    assert result.outcome is WriteOutcome.APPLIED
+    written = one(connector, key)
+    assert result.version == written.version > read.version
+    assert {name: written.data[name] for name in fields} == fields
+    assert written.data["main_address"]["street"] == "2 Mill Lane"
+    assert written.data["main_address"]["city"] == read.data["main_address"]["city"]
+    if erp.secrets:
+        assert ROLE in erp.actors(key)
+
+
+@pytest.mark.parametrize("place", ["customer", "address"])
+def test_a_stale_write_is_a_conflict_and_changes_nothing(erp: Erp, connector: Any, place: str) -> None:
+    key = next(iter(erp.addresses))
+    read = one(connector, key)
+    if place == "address":
+        moved(erp, city="Leeds")
+    else:
+        erp.clerk(sa.update(CUSTOMERS).where(CUSTOMERS.c.customer_no == key).values(mobile="07400000001"))
+    fresh = one(connector, key)
+    change = Change(key=key, fields={"email": "late@example.com"}, expected_version=read.version)
+    assert connector.write("customers", [change])[0].outcome is WriteOutcome.CONFLICT
+    assert one(connector, key) == fresh
+
+
+def test_of_writers_that_read_the_same_version_one_wins(erp: Erp, connect: Any) -> None:
+    key = next(iter(erp.addresses))
+    connectors = [connect("sample_erp", "erp", erp.settings, erp.secrets) for _ in range(4)]
+    version = one(connectors[0], key).version
+    outcomes: list[WriteOutcome] = []
+    together = threading.Barrier(4)
+
+    def write(number: int) -> None:
+        field = "main_address.street" if number % 2 else "email"
+        together.wait(10)
+        change = Change(key=key, fields={field: f"writer {number}"}, expected_version=version)
+        outcomes.append(connectors[number].write("customers", [change])[0].outcome)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(outcomes) == ["applied", "conflict", "conflict", "conflict"]
+
+
+def test_each_change_gets_its_own_result(erp: Erp, connector: Any) -> None:
+    homeless = next(key for key in erp.customers if key not in erp.addresses)
+    key = next(iter(erp.addresses))
+    results = connector.write(
+        "customers",
+        [
+            Change(key="K0", fields={"email": "a@example.com"}),
+            Change(key=homeless, fields={"main_address.street": "x"}),
+            Change(key=key, fields={"row_version": 9}),
+            Change(key=key, fields={"birth_date": "3 Feb"}),
+            Change(key=key, fields={"last_name": None}),
+            Change(key=key, fields={"email": "ok@example.com"}),
+        ],
+    )
+    assert [result.outcome.value for result in results] == [
+        "missing",
+        "refused",
+        "refused",
+        "refused",
+        "refused",
+        "applied",
+    ]
+    assert "row_version" in results[2].reason
+    assert "3 Feb" not in results[3].reason
+    with pytest.raises(ConfigurationError, match="not writable"):
+        connector.write("orders", [Change(key=next(iter(erp.orders)), fields={"status": "open"})])
+
+
+def test_reading_back_names_what_is_gone(erp: Erp, connector: Any) -> None:
+    keys = list(erp.customers)
+    erp.clerk(sa.delete(CUSTOMERS).where(CUSTOMERS.c.customer_no == keys[3]))
+    records = {record.key: record for record in connector.readback("customers", keys)}
+    assert records.keys() == set(keys)
+    assert [key for key, record in records.items() if record.deleted] == [keys[3]]
+    assert records[keys[3]].version > erp.customers[keys[3]]["updated_at"]
+
+
+def test_a_database_without_the_tables_asks_for_a_person(tmp_path: Path, connect: Any) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    connector = connect("sample_erp", "erp", {"database": f"sqlite:///{tmp_path}/empty.sqlite"})
+    with pytest.raises(OperatorError, match="system erp, stream customers"):
+        connector.check()
