@@ -16,7 +16,7 @@ from onevoice.mapping.file import MappingFile
 from onevoice.mapping.observation import Observer, make_observer
 from onevoice.mapping.paths import flatten, pointer, put_source, read_source
 from onevoice.mapping.step import Step, make_step
-from onevoice.messages import Json, Lane, Mapped, Permission
+from onevoice.messages import Json, Lane, Mapped, ObservedFlag, Permission
 from onevoice.sdk.version import version_text
 
 _UNREADABLE = object()
@@ -40,6 +40,7 @@ class Mapping:
         to: canonical type.
         version_id: changes when the mapping changes.
         writable: the hub may write records of this stream.
+        acts: (channel, purpose) of the permissions that the stream has fields for.
         if_empty: source paths that are written only where the system holds nothing.
     """
 
@@ -53,6 +54,7 @@ class Mapping:
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
         self._by_sink = {observer.sink: observer for observer in self._sinks}
+        self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
 
     def key(self, data: Json) -> str:
@@ -116,12 +118,17 @@ class Mapping:
                 part[step.leaf] = step.get(data)
                 origins.update(step.origins)
             _place(canonical, group, part)
-        flags = []
         for observer in self._observers:
-            flag = observer.observe(data)  # type: ignore[misc]  # those without are left out above
-            flags.append(flag)
             origins[observer.path] = observer.origin
-        return Mapped(type=self.to, canonical=canonical, flags=tuple(flags), origins=origins)
+        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=origins)
+
+    def observe(self, data: Json) -> tuple[ObservedFlag, ...]:
+        """Return what the record's consent fields say.
+
+        Raises:
+            RecordError: a field holds what its table does not know.
+        """
+        return tuple(observer.observe(data) for observer in self._observers if observer.observe is not None)
 
     def to_source(self, canonical: Json, permissions: Table[tuple[str, str], Permission], lane: Lane) -> dict[str, Any]:
         """Return the value of each source path that this lane writes; what is absent or unknown is left out.
