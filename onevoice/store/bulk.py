@@ -4,11 +4,11 @@ PostgreSQL takes whole columns as arrays (`unnest`), which costs one round trip 
 are. SQLite has no round trip to save and takes the rows one by one, or a list of keys as one JSON document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, bindparam, column, select, text
+from sqlalchemy import Column, Connection, Row, Table, bindparam, column, literal_column, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB as PG_JSONB
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -25,23 +25,26 @@ def upsert(
     *,
     key: Sequence[str],
     update: Sequence[str] = (),
+    expressions: Mapping[str, str] | None = None,
 ) -> None:
     """Insert rows; where one with the same key stands, set the `update` columns, or leave it when there are none.
 
-    All rows have the same columns, and no two have the same key.
+    All rows have the same columns, and no two have the same key. `expressions` sets further columns to SQL that may
+    name the standing row by the table's name and the new one by `excluded`.
     """
     if not rows:
         return
     columns = tuple(rows[0])
     if connection.dialect.name == "postgresql":
-        statement = text(_upsert_sql(table, columns, tuple(key), tuple(update)))
+        assignments = {name: f'excluded."{name}"' for name in update} | dict(expressions or {})
+        statement = text(_upsert_sql(table, columns, tuple(key), tuple(assignments.items())))
         connection.execute(statement, {name: _array(table.c[name], [row[name] for row in rows]) for name in columns})
         return
     insert = sqlite_insert(table)
-    if update:
-        insert = insert.on_conflict_do_update(
-            index_elements=list(key), set_={name: insert.excluded[name] for name in update}
-        )
+    if update or expressions:
+        assigned = {name: insert.excluded[name] for name in update}
+        assigned |= {name: literal_column(sql) for name, sql in (expressions or {}).items()}
+        insert = insert.on_conflict_do_update(index_elements=list(key), set_=assigned)
     else:
         insert = insert.on_conflict_do_nothing(index_elements=list(key))
     connection.execute(insert, list(rows))
@@ -87,14 +90,18 @@ def _sqlite_key(value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _upsert_sql(table: Table, columns: tuple[str, ...], key: tuple[str, ...], update: tuple[str, ...]) -> str:
+def _upsert_sql(
+    table: Table, columns: tuple[str, ...], key: tuple[str, ...], assignments: tuple[tuple[str, str], ...]
+) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     arrays = ", ".join(f"cast(:{name} as {_transport(table.c[name])}[])" for name in columns)
     values = ", ".join(
         f'cast(r."{name}" as jsonb)' if _is_json(table.c[name]) else f'r."{name}"' for name in columns
     )
     action = (
-        "do update set " + ", ".join(f'"{name}" = excluded."{name}"' for name in update) if update else "do nothing"
+        "do update set " + ", ".join(f'"{name}" = {sql}' for name, sql in assignments)
+        if assignments
+        else "do nothing"
     )
     conflict = ", ".join(f'"{name}"' for name in key)
     return (

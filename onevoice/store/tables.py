@@ -101,7 +101,7 @@ message = Table(
     Column("key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("finished_at", UtcDateTime, nullable=False),
-    CheckConstraint("state in ('applied', 'unchanged', 'stale', 'quarantined')", name="state"),
+    CheckConstraint("state in ('applied', 'unchanged', 'stale')", name="state"),
     Index(None, "finished_at"),
     comment="the ledger of what came in; also the inbox that makes a second delivery harmless",
 )
@@ -254,7 +254,7 @@ obligation = Table(
     Column("stream", Text, primary_key=True, comment="a stream, or a list's name"),
     Column("target", Text, primary_key=True, comment="a record's key, or a list entry"),
     Column("state", Text, nullable=False),
-    Column("generation", Integer, nullable=False, comment="counts requests; a delivery proves the one it began with"),
+    Column("generation", BigInteger, nullable=False, comment="counts requests; a delivery proves the one it began with"),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime),
     Column("attempts", Integer, nullable=False),

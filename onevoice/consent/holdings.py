@@ -1,0 +1,105 @@
+"""Reads from the store what the gate needs to know of customers, in a fixed number of statements."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row
+
+from onevoice.consent.gate import Holding
+from onevoice.messages import Act, RecordRef
+from onevoice.store import rows_by_keys
+from onevoice.store.tables import act, record_key, source_record
+
+POINT_KINDS = ("email:", "phone:")
+
+_ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
+
+
+def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Holding]:
+    """Return the holding of each of the customers; one without acts has none in it."""
+    members = rows_by_keys(
+        connection,
+        source_record,
+        [source_record.c.id, source_record.c.customer_id, *_ref_columns()],
+        key=["customer_id"],
+        keys=[(c,) for c in customers],
+    )
+    refs: dict[UUID, set[RecordRef]] = defaultdict(set)
+    owner: dict[UUID, UUID] = {}
+    for row in members:
+        refs[row.customer_id].add(_ref(row))
+        owner[row.id] = row.customer_id
+    points: dict[UUID, set[str]] = defaultdict(set)
+    for row in rows_by_keys(
+        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["record_id"], keys=[(r,) for r in owner]
+    ):
+        if row.key.startswith(POINT_KINDS):
+            points[owner[row.record_id]].add(row.key)
+    acts = acts_at(
+        connection, [r for group in refs.values() for r in group], {p for group in points.values() for p in group}
+    )
+    by_record, by_point = _by_anchor(acts)
+    return {
+        customer: Holding(
+            records=frozenset(refs[customer]),
+            points=frozenset(points[customer]),
+            acts=_unique(
+                [a for r in refs[customer] for a in by_record.get(r, ())]
+                + [a for p in points[customer] for a in by_point.get(p, ())]
+            ),
+        )
+        for customer in customers
+    }
+
+
+def acts_at(connection: Connection, records: Iterable[RecordRef], points: Iterable[str]) -> list[Act]:
+    """Return the current acts anchored at any of the records or contact points."""
+    at_records = rows_by_keys(
+        connection, act, list(act.c), key=_ANCHOR, keys=[(r.system, r.stream, r.key) for r in records]
+    )
+    at_points = rows_by_keys(connection, act, list(act.c), key=["anchor_point"], keys=[(p,) for p in points])
+    return _unique([act_of(row) for row in (*at_records, *at_points) if row.superseded_at is None])
+
+
+def act_of(row: Row[Any]) -> Act:
+    """Return the act that a row of the table holds."""
+    return Act(
+        id=row.id,
+        kind=row.kind,
+        channel=row.channel,
+        purpose=row.purpose,
+        controller=row.controller,
+        reason=row.reason,
+        time=row.time,
+        anchor_record=RecordRef(system=row.anchor_system, stream=row.anchor_stream, key=row.anchor_key)
+        if row.anchor_key is not None
+        else None,
+        anchor_point=row.anchor_point,
+        source=RecordRef(system=row.source_system, stream=row.source_stream, key=row.source_key),
+        evidence=row.evidence,
+    )
+
+
+def _by_anchor(acts: Iterable[Act]) -> tuple[dict[RecordRef, list[Act]], dict[str, list[Act]]]:
+    by_record: dict[RecordRef, list[Act]] = defaultdict(list)
+    by_point: dict[str, list[Act]] = defaultdict(list)
+    for one in acts:
+        if one.anchor_record is not None:
+            by_record[one.anchor_record].append(one)
+        if one.anchor_point is not None:
+            by_point[one.anchor_point].append(one)
+    return by_record, by_point
+
+
+def _unique(acts: Iterable[Act]) -> list[Act]:
+    return list({a.id: a for a in acts}.values())
+
+
+def _ref_columns() -> tuple[Any, ...]:
+    return source_record.c.system, source_record.c.stream, source_record.c.key
+
+
+def _ref(row: Row[Any]) -> RecordRef:
+    return RecordRef(system=row.system, stream=row.stream, key=row.key)

@@ -1,0 +1,16 @@
+"""What each system is owed: computed from what is true now against what it has last proven to know."""
+
+from onevoice.obligations.difference import Owed, owed_fields
+from onevoice.obligations.ledger import Due, claim_due, claim_target, close, fail, request, take_due
+
+__all__ = [
+    "Due",
+    "Owed",
+    "claim_due",
+    "claim_target",
+    "close",
+    "fail",
+    "owed_fields",
+    "request",
+    "take_due",
+]

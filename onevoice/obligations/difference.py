@@ -1,0 +1,59 @@
+"""What one record of a system is owed: the difference between what should stand there and what is known to.
+
+Pure. Values are compared as the mapping would write them, so that one phone number in two spellings is no
+difference. A field that the hub filled and now has nothing for is owed back the system's own value.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onevoice.messages import Json
+
+Read = Callable[[Json, str], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """The fields to write, and the system's last own value of each."""
+
+    fields: Json
+    replaced: Json
+
+
+def owed_fields(  # noqa: PLR0913 - all that the answer depends on
+    wanted: Json,
+    differing: Json,
+    payload: Json,
+    marks: Mapping[str, Json],
+    *,
+    writable: Collection[str],
+    if_empty: Collection[str],
+    read: Read,
+) -> Owed:
+    """Return what is to be written so that the record says what is wanted.
+
+    Args:
+        wanted: source path -> value, as rendered from the golden record or the permissions.
+        differing: those of them that the record does not say yet, judged on canonical values.
+        payload: the record as it was last read.
+        marks: source path -> {sent, written, replaced, version} of fields that the hub wrote.
+        writable: the source paths of the lane at hand.
+        if_empty: those of them that are only ever filled, never overwritten.
+        read: reads a dotted path in a payload.
+    """
+    fields: Json = {}
+    for path, value in differing.items():
+        mark = marks.get(path)
+        if mark and "written" in mark and mark["sent"] == value and read(payload, path) == mark["written"]:
+            continue  # the system took this very value and keeps it in a form of its own
+        if path in if_empty and mark is None and read(payload, path) not in (None, ""):
+            continue
+        fields[path] = value
+    for path in writable:
+        mark = marks.get(path)
+        if path not in wanted and mark and "written" in mark and read(payload, path) == mark["written"]:
+            if mark.get("replaced") != mark["written"]:
+                fields[path] = mark.get("replaced")
+    replaced = {path: marks.get(path, {}).get("replaced", read(payload, path)) for path in fields}
+    return Owed(fields=fields, replaced=replaced)

@@ -1,0 +1,197 @@
+"""The obligations as rows: requested, taken, proven or failed. Retry time lives here and nowhere else."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
+
+from onevoice.messages import Lane, Work
+from onevoice.store import rows_by_keys, upsert
+from onevoice.store.tables import obligation
+
+KEY = ("system", "lane", "stream", "target")
+MAX_RETRY_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An obligation that a worker has taken on; `generation` is the request that it serves."""
+
+    work: Work
+    generation: int
+    attempts: int
+    requested_at: datetime
+
+
+def request(connection: Connection, works: Iterable[Work], *, now: datetime, cause: str | None) -> int:
+    """Make obligations due now; one that is due already keeps the time since which it is owed. Returns how many."""
+    rows = [
+        {
+            "system": work.system,
+            "lane": work.lane.value,
+            "stream": work.stream,
+            "target": work.target,
+            "state": "due",
+            "generation": 1,
+            "requested_at": now,
+            "next_attempt_at": now,
+            "attempts": 0,
+            "cause": cause,
+        }
+        for work in dict.fromkeys(works)
+    ]
+    upsert(
+        connection,
+        obligation,
+        rows,
+        key=KEY,
+        update=["state", "next_attempt_at", "cause"],
+        expressions={
+            "generation": "obligation.generation + 1",
+            "requested_at": "case when obligation.next_attempt_at is not null then obligation.requested_at "
+            "else excluded.requested_at end",
+            "attempts": "case when obligation.next_attempt_at is not null then obligation.attempts else 0 end",
+        },
+    )
+    return len(rows)
+
+
+def take_due(
+    connection: Connection, *, now: datetime, limit: int, visible_for: timedelta, parked: Collection[str]
+) -> list[Work]:
+    """Return works whose time has come, suppressions first, and hide them for a while from other relays."""
+    statement = (
+        select(*(obligation.c[name] for name in KEY))
+        .where(obligation.c.next_attempt_at <= now)
+        .where(obligation.c.system.not_in(list(parked)))
+        .order_by(obligation.c.lane.desc(), obligation.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    works = [_work(row) for row in connection.execute(statement)]
+    _postpone(connection, works, now + visible_for)
+    return works
+
+
+def claim_due(connection: Connection, works: Sequence[Work], *, now: datetime, lease: timedelta) -> list[Due]:
+    """Take on those of the works that are still owed and that nobody else is at; mark them sent."""
+    rows = _locked(connection, works)
+    taken = [row for row in rows if row.state == "due" or (row.state == "sent" and row.next_attempt_at <= now)]
+    upsert(
+        connection,
+        obligation,
+        [_standing(row) | {"state": "sent", "sent_at": now, "next_attempt_at": now + lease} for row in taken],
+        key=KEY,
+        update=["state", "sent_at", "next_attempt_at"],
+    )
+    return [
+        Due(work=_work(row), generation=row.generation, attempts=row.attempts, requested_at=row.requested_at)
+        for row in taken
+    ]
+
+
+def claim_target(connection: Connection, system: str, stream: str, *, now: datetime, lease: timedelta) -> list[Due]:
+    """Take on everything that is owed to one list, since a list is handed over whole."""
+    statement = select(*(obligation.c[name] for name in KEY)).where(
+        obligation.c.system == system,
+        obligation.c.stream == stream,
+        obligation.c.lane == Lane.SUPPRESSION.value,
+        obligation.c.next_attempt_at.is_not(None),
+    )
+    return claim_due(connection, [_work(row) for row in connection.execute(statement)], now=now, lease=lease)
+
+
+def close(connection: Connection, dues: Sequence[Due], *, now: datetime) -> None:
+    """Mark proven what was not asked for anew in the meantime."""
+    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
+    rows = [
+        _standing(current[due.work])
+        | {"state": "verified", "verified_at": now, "next_attempt_at": None, "attempts": 0, "last_error": None}
+        for due in dues
+        if due.work in current and current[due.work].generation == due.generation
+    ]
+    upsert(
+        connection,
+        obligation,
+        rows,
+        key=KEY,
+        update=["state", "verified_at", "next_attempt_at", "attempts", "last_error"],
+    )
+
+
+def fail(
+    connection: Connection, dues: Sequence[Due], *, reason: str, state: str, now: datetime, retry_seconds: float
+) -> None:
+    """Put obligations back with a reason: `due` again after a growing wait, or `refused` / `in_doubt` for a person."""
+    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
+    rows = []
+    for due in dues:
+        row = current.get(due.work)
+        if row is None or row.generation != due.generation:
+            continue  # asked for anew meanwhile: that request stands
+        wait = min(retry_seconds * 2 ** min(row.attempts, 10), MAX_RETRY_SECONDS)
+        again = now + timedelta(seconds=wait) if state == "due" else None
+        changed = {"state": state, "next_attempt_at": again, "attempts": row.attempts + 1, "last_error": reason}
+        rows.append(_standing(row) | changed)
+    upsert(connection, obligation, rows, key=KEY, update=["state", "next_attempt_at", "attempts", "last_error"])
+
+
+def backlog(connection: Connection) -> list[Row[Any]]:
+    """Return (system, lane, state, count, oldest requested_at) of everything not yet proven."""
+    statement: Select[Any] = (
+        select(
+            obligation.c.system,
+            obligation.c.lane,
+            obligation.c.state,
+            func.count().label("count"),
+            func.min(obligation.c.requested_at).label("oldest"),
+        )
+        .where(obligation.c.state != "verified")
+        .group_by(obligation.c.system, obligation.c.lane, obligation.c.state)
+        .order_by(obligation.c.system, obligation.c.lane)
+    )
+    return list(connection.execute(statement))
+
+
+def resend(connection: Connection, system: str, *, state: str, now: datetime) -> int:
+    """Make a system's obligations in a state due again, as a person asked; returns how many."""
+    result = connection.execute(
+        update(obligation)
+        .where(and_(obligation.c.system == system, obligation.c.state == state))
+        .values(state="due", next_attempt_at=now, attempts=0, generation=obligation.c.generation + 1)
+    )
+    return int(result.rowcount)
+
+
+def _locked(connection: Connection, works: Sequence[Work]) -> list[Row[Any]]:
+    if connection.dialect.name == "postgresql" and works:
+        ordered = sorted(works, key=lambda w: (w.system, w.lane, w.stream, w.target))
+        condition = or_(*(and_(*(obligation.c[n] == v for n, v in zip(KEY, _key(w), strict=True))) for w in ordered))
+        statement = select(obligation).where(condition).order_by(*(obligation.c[n] for n in KEY)).with_for_update()
+        return list(connection.execute(statement))
+    return list(rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=[_key(w) for w in works]))
+
+
+def _postpone(connection: Connection, works: Sequence[Work], until: datetime) -> None:
+    rows = rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=[_key(w) for w in works])
+    upsert(
+        connection,
+        obligation,
+        [_standing(row) | {"next_attempt_at": until} for row in rows],
+        key=KEY,
+        update=["next_attempt_at"],
+    )
+
+
+def _standing(row: Row[Any]) -> dict[str, Any]:
+    return dict(row._mapping)
+
+
+def _key(work: Work) -> tuple[str, str, str, str]:
+    return work.system, work.lane.value, work.stream, work.target
+
+
+def _work(row: Row[Any]) -> Work:
+    return Work(system=row.system, lane=Lane(row.lane), stream=row.stream, target=row.target)

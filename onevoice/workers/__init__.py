@@ -1,0 +1,1 @@
+"""The only place where real things are wired and run."""

@@ -1,0 +1,131 @@
+"""What the configured systems are made of: connectors, mappings and contracts, loaded once at start."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from onevoice.config import Config, SystemConfig
+from onevoice.contracts import Contract, Contracts
+from onevoice.errors import ConfigurationError, RecordError
+from onevoice.mapping import Mapping as RecordMapping
+from onevoice.mapping import compile_mapping, load_mappings
+from onevoice.messages import Json, Lane
+from onevoice.sdk.discovery import discover
+from onevoice.sdk.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One stream of one system, ready to be checked and mapped."""
+
+    system: str
+    name: str
+    mapping: RecordMapping
+    source: Contract
+    canonical: Contract
+    polled: bool
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All streams and suppression lists of the configured systems."""
+
+    systems: Mapping[str, SystemConfig]
+    manifests: Mapping[str, Manifest]
+    streams: Mapping[tuple[str, str], Stream]
+    lists: Mapping[tuple[str, str], tuple[str, ...]]
+
+    def stream(self, system: str, stream: str) -> Stream:
+        """Return a stream.
+
+        Raises:
+            RecordError: it is not configured; a record that names it goes to quarantine.
+        """
+        found = self.streams.get((system, stream))
+        if found is None:
+            raise RecordError(f"system {system!r} has no stream {stream!r}: add its mapping, then reprocess")
+        return found
+
+    def streams_of(self, system: str) -> list[Stream]:
+        """Return the streams of one system, parties first, since other records refer to them."""
+        own = [s for s in self.streams.values() if s.system == system]
+        return sorted(own, key=lambda s: (s.mapping.to not in ("person", "organisation"), s.name))
+
+    def clock_bound(self, system: str) -> timedelta:
+        """Return how far the system's clock may be off."""
+        return timedelta(seconds=self.systems[system].clock_bound_seconds)
+
+    def is_urgent(self, system: str, stream: str, data: Json | None) -> bool:
+        """Return whether a record says that somebody must not be contacted; that overtakes everything else."""
+        found = self.streams.get((system, stream))
+        if found is None or data is None:
+            return False
+        if found.mapping.to == "act":
+            return True
+        try:
+            return any(flag.observed == "withdrawn" for flag in found.mapping.observe(data))
+        except RecordError:
+            return False  # ingest says what is wrong with it
+
+    def routing(self) -> dict[str, list[str]]:
+        """Return system -> streams, for the bus topology."""
+        return {name: sorted(s.name for s in self.streams_of(name)) for name in self.systems}
+
+    def lanes(self) -> Iterator[tuple[str, Lane]]:
+        """Yield every lane that something can be owed on."""
+        for name in self.systems:
+            if any(s.writable for s in self.streams_of(name)):
+                yield name, Lane.RECORD
+                yield name, Lane.SUPPRESSION
+            elif any(system == name for system, _ in self.lists):
+                yield name, Lane.SUPPRESSION
+
+
+def load_catalog(config: Config) -> Catalog:
+    """Load manifests, schemas and mappings of all configured systems.
+
+    Raises:
+        ConfigurationError: something is missing or wrong; the text names the file or key.
+    """
+    manifests = discover(config.root / "connectors")
+    contracts = Contracts(config.root / "schemas")
+    streams: dict[tuple[str, str], Stream] = {}
+    lists: dict[tuple[str, str], tuple[str, ...]] = {}
+    for system in config.systems.values():
+        manifest = manifests.get(system.connector)
+        if manifest is None:
+            known = ", ".join(sorted(manifests)) or "none"
+            raise ConfigurationError(
+                f"systems.{system.name}.connector: no connector {system.connector!r}; there are: {known}"
+            )
+        for stream in _streams(config, system, manifest, contracts):
+            streams[system.name, stream.name] = stream
+        lists |= {(system.name, name): tuple(spec.channels) for name, spec in manifest.lists.items()}
+    return Catalog(
+        systems=config.systems,
+        manifests={s.name: manifests[s.connector] for s in config.systems.values()},
+        streams=streams,
+        lists=lists,
+    )
+
+
+def _streams(config: Config, system: SystemConfig, manifest: Manifest, contracts: Contracts) -> Iterator[Stream]:
+    files = load_mappings(config.root / "mappings", system.connector, system.name)
+    for name, spec in manifest.streams.items():
+        if name not in files:
+            raise ConfigurationError(f"mappings/{system.connector}/{name}.yaml: missing; write it or drop the stream")
+        source = contracts.source(system.connector, name)
+        canonical = contracts.canonical(files[name].to)
+        mapping = compile_mapping(
+            files[name], source=source.schema, canonical=canonical.schema, region=system.region
+        )
+        yield Stream(
+            system=system.name,
+            name=name,
+            mapping=mapping,
+            source=source,
+            canonical=canonical,
+            polled=spec.mode == "poll",
+            writable=spec.writable and mapping.writable,
+        )

@@ -1,0 +1,352 @@
+"""Delivery: bring one system to what it is owed, and prove it by reading back.
+
+Level-triggered: the message says only who is owed something; what is owed is computed at this moment. Nothing is
+sent inside a transaction. A write is conditional on the version it was computed on, except on the suppression lane,
+whose fields nothing else writes and where a prohibition must not wait.
+"""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, delete
+
+from onevoice.consent import Gate
+from onevoice.consent.holdings import holdings_of
+from onevoice.consent.lists import denied_entries
+from onevoice.errors import OperatorError, RecordError, TransientError
+from onevoice.messages import Change, Json, Lane, ListEntry, RecordRef, SourceRecord, Work, WriteOutcome, WriteResult
+from onevoice.obligations import Due, claim_due, claim_target, close, fail
+from onevoice.sdk import ListWriter, RecordWriter
+from onevoice.store import Store, rows_by_keys, upsert
+from onevoice.store.tables import customer, delivered
+from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.door import Door
+from onevoice.workers.ingest.oblige import MARKETING, list_target, load_marks, owed
+from onevoice.workers.ingest.record import Record, load_records
+from onevoice.workers.systems import Systems
+
+LEASE = timedelta(seconds=60)
+SOON_SECONDS = 0.3
+PROOF_WAIT_SECONDS = 3.0
+PROOF_POLL_SECONDS = 0.05
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """One record to be brought up to date."""
+
+    due: Due
+    change: Change
+    replaced: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Delivers works of one system and lane."""
+
+    store: Store
+    catalog: Catalog
+    systems: Systems
+    door: Door
+    gate: Gate
+    retry_seconds: float
+
+    def deliver(self, system: str, lane: Lane, works: Sequence[Work]) -> None:
+        """Bring the targets up to date. Every outcome ends in the obligations, with its reason.
+
+        Raises:
+            TransientError: the store is away; the works become due again by themselves.
+        """
+        by_stream: dict[str, list[Work]] = defaultdict(list)
+        for work in works:
+            by_stream[work.stream].append(work)
+        for stream, some in by_stream.items():
+            if (system, stream) in self.catalog.lists:
+                self._deliver_list(system, stream)
+            else:
+                self._deliver_records(system, lane, stream, some)
+
+    # --- records ------------------------------------------------------------------------------------------------
+
+    def _deliver_records(self, system: str, lane: Lane, name: str, works: Sequence[Work]) -> None:
+        stream = self.catalog.streams.get((system, name))
+        writer = self.systems.connector(system, lane)
+        if stream is None or not stream.writable or not isinstance(writer, RecordWriter):
+            self._fail_all(works, f"system {system}: stream {name} is not writable any more", "refused")
+            return
+        tasks = self._plan(stream, lane, works)
+        for start in range(0, len(tasks), self._max_batch(system)):
+            self._write(stream, lane, writer, tasks[start : start + self._max_batch(system)])
+
+    def _max_batch(self, system: str) -> int:
+        return self.catalog.manifests[system].capabilities.max_batch
+
+    def _plan(self, stream: Stream, lane: Lane, works: Sequence[Work]) -> list[_Task]:
+        """Take the works on, compute what is owed now, and note what is about to be sent."""
+        now = datetime.now(UTC)
+        with self.store.transaction() as connection:
+            dues = claim_due(connection, works, now=now, lease=LEASE)
+            refs = {due.work: _ref(due.work) for due in dues}
+            records = load_records(connection, set(refs.values()))
+            marks = load_marks(connection, set(refs.values()))
+            changes = self._owed(connection, stream, lane, records, marks)
+            tasks, settled, early, absent = [], [], [], []
+            for due in dues:
+                ref = refs[due.work]
+                record = records.get(ref)
+                if record is None or record.deleted:
+                    absent.append(due)
+                elif lane is Lane.RECORD and _behind(record, marks.get(ref, {})):
+                    early.append(due)
+                elif not changes[ref].fields:
+                    settled.append(due)
+                else:
+                    tasks.append(_task(due, record, lane, changes[ref]))
+            close(connection, settled + absent, now=now)
+            fail(
+                connection,
+                early,
+                reason="waits until the last write has been read back",
+                state="due",
+                now=now,
+                retry_seconds=SOON_SECONDS,
+            )
+            _note_sent(connection, marks, tasks, now)
+            return tasks
+
+    def _owed(
+        self,
+        connection: Connection,
+        stream: Stream,
+        lane: Lane,
+        records: dict[RecordRef, Record],
+        marks: dict[RecordRef, dict[str, Json]],
+    ) -> dict[RecordRef, Any]:
+        customers = {r.customer_id for r in records.values() if r.customer_id}
+        goldens = _goldens(connection, customers)
+        holdings = holdings_of(connection, customers)
+        return {
+            ref: owed(
+                record,
+                stream,
+                lane,
+                goldens.get(record.customer_id, {}),
+                holdings[record.customer_id],
+                marks.get(ref, {}),
+                self.gate,
+            )
+            for ref, record in records.items()
+            if record.customer_id is not None and record.payload is not None
+        }
+
+    def _write(self, stream: Stream, lane: Lane, writer: RecordWriter, tasks: Sequence[_Task]) -> None:
+        system = stream.system
+        try:
+            with self.systems.contact(system):
+                results = writer.write(stream.name, [task.change for task in tasks])
+                touched = [r.key for r in results if r.outcome in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT)]
+                found = {r.key: r for r in writer.readback(stream.name, touched)} if touched else {}
+        except (TransientError, OperatorError) as error:
+            self._fail([t.due for t in tasks], str(error), "due")
+            return
+        except RecordError as error:
+            self._fail([t.due for t in tasks], f"{error}; look at what the system gave back", "in_doubt")
+            return
+        self._settle(stream, tasks, results, found)
+        if found:
+            self.door.publish(system, list(found.values()), cause=f"delivery:{system}:{lane}")
+
+    def _settle(
+        self,
+        stream: Stream,
+        tasks: Sequence[_Task],
+        results: Sequence[WriteResult],
+        found: dict[str, SourceRecord],
+    ) -> None:
+        now = datetime.now(UTC)
+        proven: list[Due] = []
+        failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
+        with self.store.transaction() as connection:
+            marks = load_marks(connection, {_ref(t.due.work) for t in tasks})
+            for task, result in zip(tasks, results, strict=True):
+                if result.outcome is not WriteOutcome.APPLIED:
+                    failed[self._what_next(stream.system, result)].append(task.due)
+                    continue
+                wrong = _prove(stream, task, found.get(task.change.key), marks.get(_ref(task.due.work), {}))
+                if wrong is None:
+                    proven.append(task.due)
+                else:
+                    failed[wrong, "refused", 0.0].append(task.due)
+            _save_marks(connection, marks, now)
+            close(connection, proven, now=now)
+            for (reason, state, seconds), dues in failed.items():
+                fail(connection, dues, reason=reason, state=state, now=now, retry_seconds=seconds)
+
+    def _what_next(self, system: str, result: WriteResult) -> tuple[str, str, float]:
+        if result.outcome is WriteOutcome.CONFLICT:
+            return f"system {system}: the record changed meanwhile; redone on what it says now", "due", SOON_SECONDS
+        if result.outcome is WriteOutcome.TRANSIENT:
+            return f"system {system}: {result.reason}", "due", self.retry_seconds
+        if result.outcome is WriteOutcome.MISSING:
+            return f"system {system}: the record is gone; the next reconciliation finds out", "refused", 0.0
+        return f"system {system} refuses: {result.reason}; correct it there, then 'onevoice obligation resend'", (
+            "refused"
+        ), 0.0
+
+    # --- lists --------------------------------------------------------------------------------------------------
+
+    def _deliver_list(self, system: str, name: str) -> None:
+        """Hand the whole list over once for everything that is owed to it, and wait a moment for the proof."""
+        now = datetime.now(UTC)
+        with self.store.transaction() as connection:
+            dues = claim_target(connection, system, name, now=now, lease=LEASE)
+            channels = self.catalog.lists[system, name]
+            entries = denied_entries(connection, self.gate, channels=channels, purpose=MARKETING)
+        if not dues:
+            return
+        writer = self.systems.connector(system, Lane.SUPPRESSION)
+        if not isinstance(writer, ListWriter):
+            self._fail(dues, f"system {system} takes no lists any more", "refused")
+            return
+        try:
+            with self.systems.contact(system):
+                proven = _hand_over(writer, name, entries)
+        except (TransientError, OperatorError) as error:
+            self._fail(dues, str(error), "due")
+            return
+        if not proven:
+            self._fail(dues, f"system {system}: list {name} handed over, not yet loaded there", "due")
+            return
+        now = datetime.now(UTC)
+        with self.store.transaction() as connection:
+            _save_listed(connection, system, name, entries, now)
+            close(connection, dues, now=now)
+
+    # --- failures -----------------------------------------------------------------------------------------------
+
+    def _fail_all(self, works: Sequence[Work], reason: str, state: str) -> None:
+        with self.store.transaction() as connection:
+            dues = claim_due(connection, works, now=datetime.now(UTC), lease=LEASE)
+        self._fail(dues, reason, state)
+
+    def _fail(self, dues: Sequence[Due], reason: str, state: str) -> None:
+        with self.store.transaction() as connection:
+            fail(
+                connection,
+                dues,
+                reason=reason,
+                state=state,
+                now=datetime.now(UTC),
+                retry_seconds=self.retry_seconds,
+            )
+
+
+def _ref(work: Work) -> RecordRef:
+    return RecordRef(system=work.system, stream=work.stream, key=work.target)
+
+
+def _behind(record: Record, marks: dict[str, Json]) -> bool:
+    """The record was written in a version that has not come back through the front door yet."""
+    return any(mark.get("version", "") > record.sequence for mark in marks.values())
+
+
+def _task(due: Due, record: Record, lane: Lane, change: Any) -> _Task:
+    body = orjson.dumps([record.ref.key, record.sequence, change.fields], option=orjson.OPT_SORT_KEYS, default=str)
+    return _Task(
+        due=due,
+        change=Change(
+            key=record.ref.key,
+            fields=change.fields,
+            expected_version=record.sequence if lane is Lane.RECORD else None,
+            idempotency_key=hashlib.blake2b(body, digest_size=16).hexdigest(),
+        ),
+        replaced=change.replaced,
+    )
+
+
+def _note_sent(
+    connection: Connection, marks: dict[RecordRef, dict[str, Json]], tasks: Sequence[_Task], now: datetime
+) -> None:
+    """Note before sending what is being sent, so that a read which overtakes the answer is known as an echo."""
+    noted = {}
+    for task in tasks:
+        fields = dict(marks.get(_ref(task.due.work), {}))
+        for path, value in task.change.fields.items():
+            fields[path] = {**fields.get(path, {}), "sent": value, "replaced": task.replaced.get(path)}
+        noted[_ref(task.due.work)] = fields
+    _save_marks(connection, noted, now)
+
+
+def _prove(stream: Stream, task: _Task, found: SourceRecord | None, marks: dict[str, Json]) -> str | None:
+    """Compare what was sent with what the system gives back, and mark it; returns what is wrong."""
+    if found is None or found.data is None:
+        return f"system {stream.system}: the record cannot be read back"
+    mapping = stream.mapping
+    kept_otherwise = []
+    rendered: Json | None = None
+    for path, sent in task.change.fields.items():
+        given = mapping.read_source(found.data, path)
+        marks[path] = {**marks.get(path, {}), "sent": sent, "written": given, "version": found.version}
+        if given != sent:
+            rendered = rendered if rendered is not None else _rendered(stream, found.data)
+            if rendered.get(path, given) != sent:
+                kept_otherwise.append(path)
+    if kept_otherwise:
+        return f"system {stream.system}: reads back otherwise than written: {', '.join(sorted(kept_otherwise))}"
+    return None
+
+
+def _rendered(stream: Stream, data: Json) -> Json:
+    try:
+        return stream.mapping.to_source(stream.mapping.to_canonical(data).canonical, {}, Lane.RECORD)
+    except RecordError:
+        return {}
+
+
+def _goldens(connection: Connection, customers: set[UUID]) -> dict[UUID | None, Json]:
+    rows = rows_by_keys(
+        connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(c,) for c in customers]
+    )
+    return {row.id: row.golden for row in rows}
+
+
+def _save_marks(connection: Connection, marks: dict[RecordRef, dict[str, Json]], now: datetime) -> None:
+    rows = [
+        {"system": r.system, "stream": r.stream, "key": r.key, "fields": fields, "updated_at": now}
+        for r, fields in marks.items()
+    ]
+    upsert(connection, delivered, rows, key=("system", "stream", "key"), update=["fields", "updated_at"])
+
+
+def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> bool:
+    wanted = frozenset((e.channel, e.point, e.purpose) for e in entries)
+    if writer.readback_list(name) == wanted:
+        return True
+    writer.write_list(name, entries)
+    deadline = time.monotonic() + PROOF_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        if writer.readback_list(name) == wanted:
+            return True
+        time.sleep(PROOF_POLL_SECONDS)
+    return False
+
+
+def _save_listed(
+    connection: Connection, system: str, name: str, entries: Sequence[ListEntry], now: datetime
+) -> None:
+    """Remember which entries the system is proven to hold; those that left the list are forgotten."""
+    kinds = {"email": "email", "phone": "phone", "sms": "phone"}
+    targets = [list_target(e.channel, f"{kinds.get(e.channel, e.channel)}:{e.point}", e.purpose) for e in entries]
+    connection.execute(delete(delivered).where(delivered.c.system == system, delivered.c.stream == name))
+    rows = [
+        {"system": system, "stream": name, "key": target, "fields": {"listed": True}, "updated_at": now}
+        for target in targets
+    ]
+    upsert(connection, delivered, rows, key=("system", "stream", "key"))

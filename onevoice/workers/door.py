@@ -1,0 +1,132 @@
+"""The door that readers and pushes share: numbers the readings, publishes with confirm, remembers what is safe.
+
+A number is committed before its message is published and marked confirmed after, so that a crash in between
+publishes the same envelope again, never none.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from onevoice.bus import Bus
+from onevoice.messages import Envelope, Json, RecordRef, SourceRecord
+from onevoice.store import Store, rows_by_keys, upsert
+from onevoice.store.tables import reading
+from onevoice.workers.catalog import Catalog
+from onevoice.workers.ingest.prepare import content_hash
+
+_KEY = ("system", "stream", "key")
+_ENVELOPES = uuid.UUID("0197a000-0000-7000-8000-656e76656c6f")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Takes source records of one system at a time onto the bus."""
+
+    store: Store
+    bus: Bus
+    catalog: Catalog
+
+    def publish(
+        self, system: str, records: Sequence[SourceRecord], *, initial: bool = False, cause: str | None = None
+    ) -> int:
+        """Publish what is news; returns how many that were.
+
+        Args:
+            initial: a first load: nothing in it is urgent.
+            cause: id of the message or delivery that brought the read about.
+
+        Raises:
+            TransientError: the store or the bus did not take all of it; publish the same records again.
+        """
+        unique = {(r.stream, r.key): r for r in sorted(records, key=lambda r: r.version)}
+        now = datetime.now(UTC)
+        with self.store.transaction() as connection:
+            numbered = _number(connection, system, list(unique.values()))
+        envelopes = [self._envelope(system, record, row, now, initial, cause) for record, row in numbered]
+        if not envelopes:
+            return 0
+        self.bus.publish_records(envelopes)
+        with self.store.transaction() as connection:
+            _confirm(connection, [row for _, row in numbered])
+        return len(envelopes)
+
+    def _envelope(
+        self,
+        system: str,
+        record: SourceRecord,
+        row: dict[str, Any],
+        now: datetime,
+        initial: bool,
+        cause: str | None,
+    ) -> Envelope:
+        ref = RecordRef(system=system, stream=record.stream, key=record.key)
+        identity = f"{ref}|{record.version}|{row['number']}|{row['content_hash']}"
+        return Envelope(
+            id=str(uuid.uuid5(_ENVELOPES, identity)),
+            system=system,
+            stream=record.stream,
+            key=record.key,
+            time=now,
+            sequence=record.version,
+            reading=row["number"],
+            data=record.data,
+            deleted=record.deleted,
+            urgent=not initial and self.catalog.is_urgent(system, record.stream, record.data),
+            causation_id=cause,
+        )
+
+
+_UPDATED = ("version", "content_hash", "number", "confirmed")
+
+
+def _number(
+    connection: Connection, system: str, records: Sequence[SourceRecord]
+) -> list[tuple[SourceRecord, dict[str, Any]]]:
+    """Give each record its reading number; what was confirmed before with the same content is left out."""
+    rows = rows_by_keys(
+        connection, reading, list(reading.c), key=_KEY, keys=[(system, r.stream, r.key) for r in records]
+    )
+    last = {(row.stream, row.key): row for row in rows}
+    numbered = []
+    for record in records:
+        row = last.get((record.stream, record.key))
+        digest = _digest(record.data, record.deleted)
+        number = 0
+        if row is not None and row.version == record.version:
+            if row.content_hash == digest and row.confirmed:
+                continue
+            number = row.number if row.content_hash == digest else row.number + 1
+        fresh = {
+            "system": system,
+            "stream": record.stream,
+            "key": record.key,
+            "version": record.version,
+            "content_hash": digest,
+            "number": number,
+            "confirmed": False,
+        }
+        numbered.append((record, fresh))
+    newest = [f for r, f in numbered if (r.stream, r.key) not in last or last[r.stream, r.key].version <= r.version]
+    upsert(connection, reading, newest, key=_KEY, update=_UPDATED)
+    return numbered
+
+
+def _confirm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Mark as safe what is still the last reading of its key; a later one has its own confirm."""
+    keys = [(row["system"], row["stream"], row["key"]) for row in rows]
+    standing = {tuple(r[:3]): r for r in rows_by_keys(connection, reading, list(reading.c), key=_KEY, keys=keys)}
+    same = [
+        row | {"confirmed": True}
+        for row, key in zip(rows, keys, strict=True)
+        if (standing[key].version, standing[key].number) == (row["version"], row["number"])
+    ]
+    upsert(connection, reading, same, key=_KEY, update=["confirmed"])
+
+
+def _digest(data: Json | None, deleted: bool) -> str:
+    return "deleted" if deleted else content_hash(data)

@@ -1,0 +1,106 @@
+"""Wires the real things together: one hub from one `onevoice.toml`."""
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from onevoice.bus import Bus, Topology, open_bus
+from onevoice.config import Config, reveal
+from onevoice.consent import ConsentRules, Gate
+from onevoice.identity import Model
+from onevoice.master import Survivorship
+from onevoice.store import Store, open_store
+from onevoice.workers.catalog import Catalog, load_catalog
+from onevoice.workers.delivery import Delivery
+from onevoice.workers.door import Door
+from onevoice.workers.ingest import Ingest
+from onevoice.workers.relay import Relay
+from onevoice.workers.sync import Sync
+from onevoice.workers.systems import Systems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Everything that a command, a door or a worker needs."""
+
+    config: Config
+    catalog: Catalog
+    store: Store
+    bus: Bus
+    systems: Systems
+    door: Door
+    ingest: Ingest
+    relay: Relay
+    delivery: Delivery
+    sync: Sync
+    gate: Gate
+    model: Model
+    survivorship: Survivorship
+    worker: str
+
+    def close(self) -> None:
+        """Close connectors, bus and store, in that order."""
+        self.systems.close()
+        self.bus.close()
+        self.store.close()
+
+
+def topology_of(config: Config, catalog: Catalog) -> Topology:
+    """Return exchanges, queues and broker users for the configured systems."""
+    return Topology(
+        systems=catalog.routing(),
+        amqp_systems=frozenset(name for name, system in config.systems.items() if system.amqp_password),
+    )
+
+
+def open_hub(config: Config) -> Hub:
+    """Open everything; nothing contacts a connected system yet.
+
+    Raises:
+        ConfigurationError: a setting, mapping, schema or rule is wrong.
+        TransientError: the store or the broker is away.
+    """
+    catalog = load_catalog(config)
+    rules = config.root / "rules"
+    gate = Gate(ConsentRules.load(rules))
+    model = Model.load(rules / "identity.yaml")
+    survivorship = Survivorship.load(rules / "survivorship.yaml")
+    store = open_store(reveal(config.store_url))
+    if store.dialect == "sqlite":
+        store.create_tables()
+    store.ping()
+    bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
+    systems = Systems(config, store, catalog)
+    door = Door(store, bus, catalog)
+    worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return Hub(
+        config=config,
+        catalog=catalog,
+        store=store,
+        bus=bus,
+        systems=systems,
+        door=door,
+        ingest=Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate),
+        relay=Relay(store, bus, systems),
+        delivery=Delivery(
+            store=store, catalog=catalog, systems=systems, door=door, gate=gate, retry_seconds=config.retry_seconds
+        ),
+        sync=Sync(store, door, systems, worker),
+        gate=gate,
+        model=model,
+        survivorship=survivorship,
+        worker=worker,
+    )
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Hub]:
+    """Open a hub for a block and close it."""
+    hub = open_hub(config)
+    try:
+        yield hub
+    finally:
+        hub.close()

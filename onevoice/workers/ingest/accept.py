@@ -1,0 +1,166 @@
+"""Accept a version of a record: is it news, which of its fields are its own, and which acts follow from it.
+
+Pure. The greatest (source version, reading, content) stands, in whatever order versions arrive. A field that says
+what the hub last wrote there is an echo: it keeps the system's last own value and its time, and is no act either.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from onevoice.consent import Run, acts_of_flag, observe
+from onevoice.mapping.paths import flatten, unflatten
+from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
+from onevoice.workers.ingest.prepare import Incoming
+from onevoice.workers.ingest.record import Record
+
+_ACTS = uuid.UUID("0197a000-0000-7000-8000-6f6e65766f69")
+
+
+def accept(record: Record, incoming: Incoming, marks: dict[str, Json], *, clock_bound: timedelta) -> str:
+    """Take one version into the record; returns `applied`, `unchanged` or `stale`.
+
+    Args:
+        record: the record as it stands, changed in place.
+        incoming: the version.
+        marks: what the hub wrote to this record, by source path; a mark that the system has overruled is taken out.
+        clock_bound: how far the system's clock may be off.
+    """
+    if incoming.version == record.version:
+        return "unchanged"
+    newer = incoming.version > record.version
+    if incoming.mapped is not None:
+        _observe_flags(record, incoming, marks)
+    if not newer:
+        return "stale"
+    if incoming.mapped is None:
+        record.deleted = True
+    else:
+        record.deleted = False
+        _take_values(record, incoming, incoming.mapped, marks)
+    record.sequence, record.reading, record.content_hash = incoming.version
+    record.occurred_at = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
+    record.mapping_version = incoming.mapping.version_id
+    record.touched = True
+    return "applied"
+
+
+def acts_of(record: Record) -> dict[uuid.UUID, Act]:
+    """Return the acts that follow from the record's consent fields: a pure function of their series."""
+    acts = {}
+    for name, series in record.flags.items():
+        channel, _, purpose = name.partition("/")
+        for run in acts_of_flag(series):
+            act = Act(
+                id=_act_id(record.ref, name, *run.first),
+                kind="withdrawal",
+                channel=channel,
+                purpose=purpose,
+                reason="withdrawal",
+                time=run.time,
+                anchor_record=record.ref,
+                source=record.ref,
+                evidence={"observed": name, "version": run.first[0]},
+            )
+            acts[act.id] = act
+    return acts
+
+
+def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None:
+    """Return the act that an act record states; a withdrawal dated in the future takes effect at receipt."""
+    if incoming.mapped is None or incoming.mapped.type != "act":
+        return None
+    stated = incoming.mapped.canonical
+    party = stated.get("party")
+    latest = incoming.envelope.time + clock_bound
+    return Act(
+        id=_act_id(incoming.ref, "act", incoming.envelope.sequence, incoming.envelope.reading),
+        kind=stated["kind"],
+        channel=stated["channel"],
+        purpose=stated["purpose"],
+        reason=stated.get("reason") or ("grant" if stated["kind"] == "grant" else stated["kind"]),
+        time=min(datetime.fromisoformat(stated["time"]), latest),
+        anchor_record=RecordRef(system=incoming.ref.system, stream=party["stream"], key=party["key"])
+        if party
+        else None,
+        anchor_point=stated.get("point"),
+        source=incoming.ref,
+        evidence=stated.get("evidence") or {},
+    )
+
+
+def _observe_flags(record: Record, incoming: Incoming, marks: dict[str, Json]) -> None:
+    if incoming.mapped is None:
+        return
+    version = (incoming.envelope.sequence, incoming.envelope.reading)
+    for flag in incoming.mapped.flags:
+        sources = _flag_sources(incoming.mapped, flag)
+        if not _is_echo(sources, incoming, marks):
+            _drop_overruled(sources, incoming, marks)
+            name = f"{flag.channel}/{flag.purpose}"
+            before: tuple[Run, ...] = record.flags.get(name, ())
+            after = observe(before, version, flag.observed, incoming.occurred_at)
+            if after != before:
+                record.flags[name] = after
+                record.touched = True
+
+
+def _flag_sources(mapped: Mapped, flag: ObservedFlag) -> tuple[str, ...]:
+    return mapped.origins.get(f"acts[{flag.channel}/{flag.purpose}]", ())
+
+
+def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: dict[str, Json]) -> None:
+    own_before = flatten(record.canonical) if record.echoes or marks else {}
+    stated = flatten(mapped.canonical) if marks else {}
+    echoes: dict[str, str] = {}
+    for path in stated:
+        sources = mapped.origins.get(path, ())
+        if _is_echo(sources, incoming, marks):
+            if path in own_before:
+                echoes[path] = record.echoes.get(path, record.occurred_at.isoformat())
+        else:
+            _drop_overruled(sources, incoming, marks)
+    record.canonical = mapped.canonical if not marks else _own_values(stated, own_before, echoes, incoming, marks)
+    record.echoes = echoes
+    record.type = mapped.type
+    record.payload = incoming.envelope.data
+    party = mapped.canonical.get("party")
+    record.party_stream, record.party_key = (party["stream"], party["key"]) if party else (None, None)
+    record.point = mapped.canonical.get("point")
+
+
+def _own_values(
+    stated: Json, own_before: Json, echoes: Mapping[str, str], incoming: Incoming, marks: Mapping[str, Json]
+) -> Json:
+    assert incoming.mapped is not None
+    own = {}
+    for path, value in stated.items():
+        if not _is_echo(incoming.mapped.origins.get(path, ()), incoming, marks):
+            own[path] = value
+        elif path in echoes:
+            own[path] = own_before[path]
+    return unflatten(own)
+
+
+def _is_echo(sources: tuple[str, ...], incoming: Incoming, marks: Mapping[str, Json]) -> bool:
+    if not marks or not sources or incoming.envelope.data is None:
+        return False
+    data = incoming.envelope.data
+    return all(source in marks and _says(incoming, data, source, marks[source]) for source in sources)
+
+
+def _says(incoming: Incoming, data: Json, source: str, mark: Json) -> bool:
+    value = incoming.mapping.read_source(data, source)
+    return value == mark.get("sent") or ("written" in mark and value == mark["written"])
+
+
+def _drop_overruled(sources: tuple[str, ...], incoming: Incoming, marks: dict[str, Json]) -> None:
+    """Forget what was written to a field once the system, in a version after that write, says something of its own."""
+    for source in sources:
+        mark = marks.get(source)
+        if mark is not None and "written" in mark and incoming.envelope.sequence >= mark.get("version", ""):
+            del marks[source]
+
+
+def _act_id(ref: RecordRef, what: str, sequence: str, reading: int) -> uuid.UUID:
+    return uuid.uuid5(_ACTS, f"{ref}|{what}|{sequence}|{reading}")

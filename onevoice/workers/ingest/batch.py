@@ -1,0 +1,256 @@
+"""One batch through the walk: prepare outside, then one transaction under the ingest lease, then acknowledge."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy import Connection, update
+
+from onevoice.bus import Delivery
+from onevoice.consent import Gate
+from onevoice.consent.holdings import holdings_of
+from onevoice.identity import Model
+from onevoice.master import Survivorship
+from onevoice.messages import Act, Json, Lane, RecordRef, Work
+from onevoice.obligations import request
+from onevoice.store import Lease, Store, rows_by_keys, upsert
+from onevoice.store import tables as t
+from onevoice.workers.catalog import Catalog
+from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
+from onevoice.workers.ingest.merge import Customer, merge
+from onevoice.workers.ingest.oblige import list_target, load_marks, works_for
+from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
+from onevoice.workers.ingest.record import Record, load_records, save_records
+from onevoice.workers.ingest.resolve import resolve
+from onevoice.workers.ingest.set_aside import keep, quarantine_row
+
+_KEY = ("system", "stream", "key")
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What became of a batch: how many messages ended in each state."""
+
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    obligations: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Ingest:
+    """Takes batches of deliveries into the master; one writer at a time."""
+
+    store: Store
+    catalog: Catalog
+    model: Model
+    survivorship: Survivorship
+    gate: Gate
+
+    def take(self, deliveries: Sequence[Delivery], *, lease: Lease, urgent: bool = False) -> BatchResult:
+        """Bring a batch to its end state and commit; the caller acknowledges afterwards.
+
+        Raises:
+            FencedError: the lease passed to another worker; nothing was committed.
+            TransientError: the store is away; nothing was committed.
+        """
+        prepared = [prepare(delivery, self.catalog, urgent=urgent) for delivery in deliveries]
+        with self.store.transaction() as connection:
+            lease.hold(connection)
+            return self.commit(connection, prepared)
+
+    def set_aside(self, delivery: Delivery, *, lease: Lease, reason: str) -> None:
+        """Put one message into quarantine that the hub itself cannot bear."""
+        with self.store.transaction() as connection:
+            lease.hold(connection)
+            keep(connection, [quarantine_row(delivery, step="ingest", reason=reason)])
+
+    def commit(self, connection: Connection, prepared: Sequence[Incoming | Rejected]) -> BatchResult:
+        """Do all that the batch brings about inside the caller's transaction."""
+        now = datetime.now(UTC)
+        result = BatchResult()
+        incoming = [p for p in prepared if isinstance(p, Incoming)]
+        rejected = [p.row() for p in prepared if isinstance(p, Rejected)]
+        keep(connection, rejected)
+        result.counts["quarantined"] += len(rejected)
+        records, acts, states = self._accept(connection, incoming, now)
+        parties = [r for r in records.values() if r.is_party and r.touched]
+        regrouping = resolve(connection, parties, self.model)
+        moved = {r.ref: r for r in regrouping.records}
+        save_records(connection, [r for r in {**moved, **records}.values() if r.touched], now=now)
+        customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
+        customers |= _customers_at(connection, acts)
+        merged = merge(connection, customers, self.survivorship, now=now)
+        result.obligations = self._oblige(connection, merged, acts, now, incoming)
+        _note_messages(connection, incoming, states, now, result)
+        return result
+
+    def _accept(
+        self, connection: Connection, incoming: Sequence[Incoming], now: datetime
+    ) -> tuple[dict[RecordRef, Record], list[Act], list[str]]:
+        known = _known_messages(connection, incoming)
+        refs = {i.ref for i in incoming}
+        records = load_records(connection, refs)
+        marks = load_marks(connection, refs)
+        marks_before = {ref: dict(fields) for ref, fields in marks.items()}
+        stale_acts: list[UUID] = []
+        acts: dict[UUID, Act] = {}
+        states = []
+        for one in incoming:
+            if (one.envelope.system, one.envelope.id) in known:
+                states.append("duplicate")
+                continue
+            known.add((one.envelope.system, one.envelope.id))
+            record = records.get(one.ref)
+            if record is None:
+                record = records[one.ref] = _first_sight(one)
+            before = acts_of(record)
+            bound = self.catalog.clock_bound(one.ref.system)
+            states.append(accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound))
+            after = acts_of(record)
+            stale_acts += before.keys() - after.keys()
+            acts.update({k: after[k] for k in after.keys() - before.keys()})
+            stated = act_from_record(one, clock_bound=bound) if states[-1] != "unchanged" else None
+            if stated is not None:
+                acts[stated.id] = stated
+        _save_marks(connection, marks_before, marks, now)
+        _save_acts(connection, acts.values(), stale_acts, now)
+        return records, list(acts.values()), states
+
+    def _oblige(
+        self,
+        connection: Connection,
+        customers: Mapping[UUID, Customer],
+        acts: Sequence[Act],
+        now: datetime,
+        incoming: Sequence[Incoming],
+    ) -> int:
+        holdings = holdings_of(connection, customers.keys())
+        refs = [m.ref for c in customers.values() for m in c.members]
+        marks = load_marks(connection, refs)
+        points = {p for h in holdings.values() for p in h.points} | {a.anchor_point for a in acts if a.anchor_point}
+        listed = self._listed(connection, points)
+        works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
+        works += self._entries_of_acts(acts)
+        return request(connection, works, now=now, cause=incoming[0].envelope.id if incoming else None)
+
+    def _listed(self, connection: Connection, points: Iterable[str]) -> set[tuple[str, str, str]]:
+        targets = [
+            (system, name, list_target(channel, point, "marketing"))
+            for (system, name), channels in self.catalog.lists.items()
+            for channel in channels
+            for point in points
+        ]
+        rows = rows_by_keys(
+            connection, t.delivered, [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key], key=_KEY, keys=targets
+        )
+        return {(row.system, row.stream, row.key) for row in rows}
+
+    def _entries_of_acts(self, acts: Iterable[Act]) -> list[Work]:
+        """An act at a bare contact point is owed to the lists whether or not anybody is known to hold the point."""
+        return [
+            Work(
+                system=system,
+                lane=Lane.SUPPRESSION,
+                stream=name,
+                target=list_target(channel, act.anchor_point, act.purpose),
+            )
+            for act, ((system, name), channels) in itertools.product(acts, self.catalog.lists.items())
+            if act.anchor_point is not None
+            for channel in channels
+            if channel == act.channel
+        ]
+
+
+def _first_sight(one: Incoming) -> Record:
+    record_id = uuid_utils.uuid7()
+    kind = one.mapped.type if one.mapped else one.mapping.to
+    return Record(id=record_id, ref=one.ref, type=kind, occurred_at=one.occurred_at, mapping_version=one.mapping.version_id)
+
+
+def _known_messages(connection: Connection, incoming: Sequence[Incoming]) -> set[tuple[str, str]]:
+    keys = list({(i.envelope.system, i.envelope.id) for i in incoming})
+    rows = rows_by_keys(connection, t.message, [t.message.c.system, t.message.c.id], key=("system", "id"), keys=keys)
+    return {(row.system, row.id) for row in rows}
+
+
+def _note_messages(
+    connection: Connection, incoming: Sequence[Incoming], states: Sequence[str], now: datetime, result: BatchResult
+) -> None:
+    rows = []
+    for one, state in zip(incoming, states, strict=True):
+        result.counts[state] += 1
+        if state != "duplicate":
+            rows.append(
+                {
+                    "system": one.ref.system,
+                    "id": one.envelope.id,
+                    "stream": one.ref.stream,
+                    "key": one.ref.key,
+                    "state": state,
+                    "finished_at": now,
+                }
+            )
+    upsert(connection, t.message, rows, key=("system", "id"))
+
+
+def _customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:
+    """Return the customers that new acts bear on: those of the anchor records, and all holders of the points."""
+    refs = [a.anchor_record for a in acts if a.anchor_record]
+    points = {a.anchor_point for a in acts if a.anchor_point}
+    holders = rows_by_keys(
+        connection, t.record_key, [t.record_key.c.record_id], key=["key"], keys=[(p,) for p in points]
+    )
+    column = [t.source_record.c.customer_id]
+    rows = [
+        *rows_by_keys(connection, t.source_record, column, key=_KEY, keys=[(r.system, r.stream, r.key) for r in refs]),
+        *rows_by_keys(connection, t.source_record, column, key=["id"], keys=[(h.record_id,) for h in holders]),
+    ]
+    return {row.customer_id for row in rows if row.customer_id}
+
+
+def _save_marks(
+    connection: Connection,
+    before: Mapping[RecordRef, dict[str, Json]],
+    after: Mapping[RecordRef, dict[str, Json]],
+    now: datetime,
+) -> None:
+    rows = [
+        {"system": ref.system, "stream": ref.stream, "key": ref.key, "fields": after[ref], "updated_at": now}
+        for ref in before
+        if after[ref] != before[ref]
+    ]
+    upsert(connection, t.delivered, rows, key=_KEY, update=["fields", "updated_at"])
+
+
+def _save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[UUID], now: datetime) -> None:
+    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"])
+    if superseded:
+        connection.execute(update(t.act).where(t.act.c.id.in_(superseded)).values(superseded_at=now))
+
+
+def _act_row(act: Act, now: datetime) -> dict[str, Any]:
+    record, source = act.anchor_record, act.source
+    assert source is not None, "an act that comes in has a source"
+    return {
+        "id": act.id,
+        "kind": act.kind,
+        "channel": act.channel,
+        "purpose": act.purpose,
+        "controller": act.controller,
+        "reason": act.reason,
+        "time": act.time,
+        "anchor_system": record.system if record else None,
+        "anchor_stream": record.stream if record else None,
+        "anchor_key": record.key if record else None,
+        "anchor_point": act.anchor_point,
+        "source_system": source.system,
+        "source_stream": source.stream,
+        "source_key": source.key,
+        "evidence": act.evidence,
+        "recorded_at": now,
+        "superseded_at": None,
+    }

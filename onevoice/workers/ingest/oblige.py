@@ -1,0 +1,109 @@
+"""Oblige: where what a system knows of a customer differs from what is true now, it is owed the difference."""
+
+from collections.abc import Collection, Iterator, Mapping
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from onevoice.consent import Gate, Holding
+from onevoice.consent.gate import points_on_channel
+from onevoice.messages import Json, Lane, Permission, RecordRef, Work
+from onevoice.obligations import Owed, owed_fields
+from onevoice.store import rows_by_keys
+from onevoice.store.tables import delivered
+from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.ingest.merge import Customer
+from onevoice.workers.ingest.record import Record
+
+MARKETING = "marketing"
+NOTHING = Owed(fields={}, replaced={})
+
+
+def list_target(channel: str, point: str, purpose: str) -> str:
+    """Return the target of a list obligation: `<channel>|<point>|<purpose>`."""
+    return f"{channel}|{point}|{purpose}"
+
+
+def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, dict[str, Json]]:
+    """Return what the hub wrote to the records, source path -> mark."""
+    rows = rows_by_keys(
+        connection,
+        delivered,
+        [delivered.c.system, delivered.c.stream, delivered.c.key, delivered.c.fields],
+        key=("system", "stream", "key"),
+        keys=[(r.system, r.stream, r.key) for r in refs],
+    )
+    return {RecordRef(system=r.system, stream=r.stream, key=r.key): r.fields for r in rows}
+
+
+def works_for(
+    customers: Mapping[UUID, Customer],
+    holdings: Mapping[UUID, Holding],
+    marks: Mapping[RecordRef, dict[str, Json]],
+    listed: Collection[tuple[str, str, str]],
+    catalog: Catalog,
+    gate: Gate,
+) -> Iterator[Work]:
+    """Yield what is owed to each record and list of the customers.
+
+    Args:
+        listed: (system, list, target) of list entries that are proven to stand.
+    """
+    for customer in customers.values():
+        holding = holdings[customer.id]
+        for record in customer.members:
+            stream = catalog.streams.get((record.ref.system, record.ref.stream))
+            if stream is not None and stream.writable and not record.deleted and record.payload is not None:
+                for lane in Lane:
+                    if owed(record, stream, lane, customer.golden, holding, marks.get(record.ref, {}), gate).fields:
+                        yield Work(system=record.ref.system, lane=lane, stream=record.ref.stream, target=record.ref.key)
+        yield from _list_works(holding, listed, catalog, gate)
+
+
+def owed(  # noqa: PLR0913 - all that the answer depends on
+    record: Record, stream: Stream, lane: Lane, golden: Json, holding: Holding, marks: dict[str, Json], gate: Gate
+) -> Owed:
+    """Return what one record is owed on one lane now."""
+    mapping = stream.mapping
+    payload = record.payload or {}
+    if lane is Lane.SUPPRESSION:
+        if not holding.acts and not marks:
+            return NOTHING
+        wanted = mapping.to_source({}, permissions_of(stream, holding, gate), lane)
+    else:
+        wanted = mapping.to_source(golden, {}, lane)
+    return owed_fields(
+        wanted,
+        mapping.difference(payload, wanted),
+        payload,
+        marks,
+        writable=mapping.writable_paths(lane),
+        if_empty=mapping.if_empty,
+        read=mapping.read_source,
+    )
+
+
+def permissions_of(stream: Stream, holding: Holding, gate: Gate) -> dict[tuple[str, str], Permission]:
+    """Return the permissions that the stream has fields for."""
+    return {
+        (channel, purpose): gate.permission(holding, channel, purpose).permission
+        for channel, purpose in stream.mapping.acts
+    }
+
+
+def entry_wanted(holding: Holding, channel: str, point: str, gate: Gate) -> bool:
+    """Return whether this customer's acts put the point on a suppression list."""
+    return gate.permission(holding, channel, MARKETING, point).permission is Permission.DENIED
+
+
+def _list_works(
+    holding: Holding, listed: Collection[tuple[str, str, str]], catalog: Catalog, gate: Gate
+) -> Iterator[Work]:
+    if not holding.acts and not listed:
+        return
+    for (system, name), channels in catalog.lists.items():
+        for channel in channels:
+            for point in points_on_channel(holding.points, channel):
+                target = list_target(channel, point, MARKETING)
+                if entry_wanted(holding, channel, point, gate) != ((system, name, target) in listed):
+                    yield Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target)

@@ -1,0 +1,114 @@
+"""Check and map: everything that can be said of a message without the store, before any transaction."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from onevoice.bus import Delivery
+from onevoice.bus.envelope import parse_envelope
+from onevoice.errors import RecordError
+from onevoice.mapping import Mapping
+from onevoice.messages import Envelope, Mapped, RecordRef
+from onevoice.workers.catalog import Catalog
+from onevoice.workers.ingest.set_aside import quarantine_row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A message that passed every check.
+
+    Attributes:
+        mapped: None for a delete.
+        content_hash: of the source payload; with version and reading it tells one effect from another.
+    """
+
+    delivery: Delivery
+    envelope: Envelope
+    mapping: Mapping
+    mapped: Mapped | None
+    content_hash: str
+    occurred_at: datetime
+
+    @property
+    def ref(self) -> RecordRef:
+        """The record it is about."""
+        return RecordRef(system=self.envelope.system, stream=self.envelope.stream, key=self.envelope.key)
+
+    @property
+    def version(self) -> tuple[str, int, str]:
+        """Its place in the total order of the record's versions."""
+        return self.envelope.sequence, self.envelope.reading, self.content_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A message for quarantine, with how far it got."""
+
+    delivery: Delivery
+    step: str
+    reason: str
+    pointers: tuple[str, ...]
+    mapping_version: str | None
+
+    def row(self) -> dict[str, Any]:
+        """Return its row for quarantine."""
+        return quarantine_row(
+            self.delivery,
+            step=self.step,
+            reason=self.reason,
+            pointers=self.pointers,
+            mapping_version=self.mapping_version,
+        )
+
+
+def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming | Rejected:
+    """Check the envelope, the source record and the canonical record, and map between them."""
+    step, version = "envelope", None
+    try:
+        envelope = parse_envelope(
+            delivery.body, routing_key=delivery.routing_key, user_id=delivery.user_id, urgent=urgent
+        )
+        stream = catalog.stream(envelope.system, envelope.stream)
+        version = stream.mapping.version_id
+        if envelope.deleted:
+            return _deleted(delivery, envelope, stream.mapping)
+        step = "source schema"
+        stream.source.check(envelope.data)
+        data = envelope.data or {}
+        step = "mapping"
+        if stream.mapping.key(data) != envelope.key:
+            raise RecordError("subject is not the key that the record itself carries", pointers=("/subject",))
+        mapped = stream.mapping.to_canonical(data)
+        step = "canonical schema"
+        stream.canonical.check(mapped.canonical)
+        return Incoming(
+            delivery=delivery,
+            envelope=envelope,
+            mapping=stream.mapping,
+            mapped=mapped,
+            content_hash=content_hash(data),
+            occurred_at=stream.mapping.occurred_at(data) or envelope.time,
+        )
+    except RecordError as error:
+        return Rejected(
+            delivery=delivery, step=step, reason=str(error), pointers=error.pointers, mapping_version=version
+        )
+
+
+def content_hash(data: object) -> str:
+    """Return a short hash of a payload, equal for equal content."""
+    return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _deleted(delivery: Delivery, envelope: Envelope, mapping: Mapping) -> Incoming:
+    return Incoming(
+        delivery=delivery,
+        envelope=envelope,
+        mapping=mapping,
+        mapped=None,
+        content_hash="deleted",
+        occurred_at=envelope.time,
+    )

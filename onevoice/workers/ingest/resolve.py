@@ -1,0 +1,234 @@
+"""Resolve: find who a changed record is, and regroup exactly the components that it touches."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, func, select
+
+from onevoice.identity import (
+    Edge,
+    JudgedPair,
+    Member,
+    Model,
+    PairScore,
+    block_keys,
+    contact_points,
+    group,
+    holders_of,
+    identity_hash,
+    profile,
+    score,
+)
+from onevoice.messages import RecordRef
+from onevoice.store import rows_by_keys, upsert
+from onevoice.store.tables import judgement, pair, record_key, source_record
+from onevoice.workers.ingest.record import Record, record_of
+
+_A = ("a_system", "a_stream", "a_key")
+_B = ("b_system", "b_stream", "b_key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regrouping:
+    """What resolving changed.
+
+    Attributes:
+        customers: all customers whose set of records changed, before or after.
+        records: the records that changed customer, to be saved.
+    """
+
+    customers: frozenset[UUID]
+    records: tuple[Record, ...]
+
+
+def resolve(connection: Connection, records: Sequence[Record], model: Model) -> Regrouping:
+    """Compare the records with those that share a block key, and regroup.
+
+    Args:
+        records: parties that were accepted in this batch; those whose identity did not change cost nothing.
+    """
+    changed: dict[UUID, Record] = {}
+    for record in records:
+        described = identity_hash(profile(record.canonical, record.type, model))
+        if record.identity_hash != described:
+            record.identity_hash = described
+            record.customer_id = record.customer_id or record.id
+            record.touched = True
+            changed[record.id] = record
+    if not changed:
+        return Regrouping(customers=frozenset(), records=())
+    shared = _reindex(connection, changed, model)
+    others = _load(connection, {r for ids in shared.values() for r in ids} - changed.keys())
+    _rescore(connection, changed, others, shared, model)
+    return regroup(connection, {r.customer_id for r in changed.values() if r.customer_id}, changed)
+
+
+def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
+    """Group anew all records of the customers and of those that pairs or judgements tie to them.
+
+    Args:
+        known: records of this batch, as they stand in memory; their `customer_id` is set here.
+    """
+    members, edges, judged = _component(connection, customers, known)
+    by_ref = {record.ref: record.id for record in members.values()}
+    listed = [
+        Member(id=r.id, type=r.type, sort_key=(r.ref.system, r.ref.stream, r.ref.key)) for r in members.values()
+    ]
+    pairs = [JudgedPair(verdict=v, a=by_ref[a], b=by_ref[b]) for v, a, b in judged if a in by_ref and b in by_ref]
+    moved: list[Record] = []
+    touched: set[UUID] = set()
+    for group_members in group(listed, edges, pairs):
+        customer = min(group_members)
+        for record_id in group_members:
+            record = members[record_id]
+            if record.customer_id != customer or record.fresh:
+                touched.update({customer} | ({record.customer_id} if record.customer_id else set()))
+                moved.append(record)
+                record.customer_id = customer
+                record.touched = True
+    return Regrouping(customers=frozenset(touched), records=tuple(moved))
+
+
+def _reindex(
+    connection: Connection, changed: Mapping[UUID, Record], model: Model
+) -> dict[str, set[UUID]]:
+    """Replace the records' keys; return who else holds each of them, keys held by too many left out."""
+    old = [r.id for r in changed.values() if not r.fresh]
+    if old:
+        connection.execute(delete(record_key).where(record_key.c.record_id.in_(old)))
+    blocks = {r.id: block_keys(profile(r.canonical, r.type, model)) for r in changed.values()}
+    held = {r.id: {*blocks[r.id], *contact_points(r.canonical)} for r in changed.values()}
+    rows = [{"key": key, "record_id": record_id} for record_id, keys in held.items() for key in sorted(keys)]
+    upsert(connection, record_key, rows, key=["key", "record_id"])
+    usable = _usable(connection, sorted({key for keys in blocks.values() for key in keys}), model)
+    counted = rows_by_keys(
+        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=usable
+    )
+    shared: dict[str, set[UUID]] = defaultdict(set)
+    for row in counted:
+        shared[row.key].add(row.record_id)
+    return shared
+
+
+def _usable(connection: Connection, keys: Sequence[str], model: Model) -> list[tuple[str]]:
+    crowded = {
+        row.key
+        for row in connection.execute(
+            select(record_key.c.key)
+            .where(record_key.c.key.in_(keys))
+            .group_by(record_key.c.key)
+            .having(func.count() > model.cap)
+        )
+    }
+    return [(key,) for key in keys if key not in crowded]
+
+
+def _load(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
+    rows = rows_by_keys(connection, source_record, list(source_record.c), key=["id"], keys=[(i,) for i in ids])
+    return {row.id: record_of(row) for row in rows}
+
+
+def _rescore(
+    connection: Connection,
+    changed: Mapping[UUID, Record],
+    others: Mapping[UUID, Record],
+    shared: Mapping[str, set[UUID]],
+    model: Model,
+) -> None:
+    everyone = {**others, **changed}
+    profiles = {i: profile(r.canonical, r.type, model) for i, r in everyone.items()}
+    holders = {
+        key: holders_of([profiles[i] for i in ids], model)
+        for key, ids in shared.items()
+        if key.startswith(("email:", "phone:"))
+    }
+    pairs: dict[tuple[UUID, UUID], PairScore] = {}
+    for ids in shared.values():
+        for one in ids & changed.keys():
+            for other in ids:
+                a, b = min(one, other), max(one, other)
+                if a != b and (a, b) not in pairs and everyone[a].type == everyone[b].type:
+                    pairs[a, b] = score(profiles[a], profiles[b], model, holders)
+    old = [r.id for r in changed.values() if not r.fresh]
+    if old:
+        connection.execute(delete(pair).where(pair.c.a.in_(old) | pair.c.b.in_(old)))
+    rows = [
+        {
+            "a": a,
+            "b": b,
+            "score": result.score,
+            "outcome": result.outcome,
+            "evidence": [[e.comparison, e.level, e.weight] for e in result.evidence],
+        }
+        for (a, b), result in pairs.items()
+        if result.outcome != "apart"
+    ]
+    upsert(connection, pair, rows, key=["a", "b"], update=["score", "outcome", "evidence"])
+
+
+def _component(
+    connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]
+) -> tuple[dict[UUID, Record], list[Edge], list[tuple[str, RecordRef, RecordRef]]]:
+    """Load everything tied together by links or judgements, however far it reaches."""
+    members: dict[UUID, Record] = dict(known)
+    edges: dict[tuple[UUID, UUID], Edge] = {}
+    judged: set[tuple[str, RecordRef, RecordRef]] = set()
+    ask_customers, ask_records = set(customers), set(known)
+    while ask_customers or ask_records:
+        for row in rows_by_keys(
+            connection, source_record, list(source_record.c), key=["customer_id"], keys=[(c,) for c in ask_customers]
+        ):
+            if row.id not in members:
+                members[row.id] = record_of(row)
+                ask_records.add(row.id)
+        found = _links(connection, ask_records)
+        edges.update({(e.a, e.b): e for e in found})
+        verdicts = _judgements(connection, [members[i].ref for i in ask_records if i in members])
+        judged.update(verdicts)
+        beyond = {i for e in found for i in (e.a, e.b)} - members.keys()
+        judged_refs = {ref for _, a, b in verdicts for ref in (a, b)}
+        beyond |= _ids_of(connection, judged_refs - {m.ref for m in members.values()}) - members.keys()
+        arrivals = _load(connection, beyond)
+        members.update(arrivals)
+        ask_records = set(arrivals)
+        ask_customers = {r.customer_id for r in arrivals.values() if r.customer_id}
+    return members, list(edges.values()), sorted(judged)
+
+
+def _links(connection: Connection, ids: Collection[UUID]) -> list[Edge]:
+    columns = [pair.c.a, pair.c.b, pair.c.score, pair.c.outcome]
+    keys = [(i,) for i in ids]
+    rows = [
+        *rows_by_keys(connection, pair, columns, key=["a"], keys=keys),
+        *rows_by_keys(connection, pair, columns, key=["b"], keys=keys),
+    ]
+    return [Edge(a=row.a, b=row.b, score=row.score) for row in rows if row.outcome == "link"]
+
+
+def _judgements(connection: Connection, refs: Iterable[RecordRef]) -> list[tuple[str, RecordRef, RecordRef]]:
+    keys = [(r.system, r.stream, r.key) for r in refs]
+    rows = [
+        *rows_by_keys(connection, judgement, list(judgement.c), key=_A, keys=keys),
+        *rows_by_keys(connection, judgement, list(judgement.c), key=_B, keys=keys),
+    ]
+    return [(row.verdict, _ref(row, "a"), _ref(row, "b")) for row in rows if row.retracted_at is None]
+
+
+def _ids_of(connection: Connection, refs: Collection[RecordRef]) -> set[UUID]:
+    rows = rows_by_keys(
+        connection,
+        source_record,
+        [source_record.c.id],
+        key=("system", "stream", "key"),
+        keys=[(r.system, r.stream, r.key) for r in refs],
+    )
+    return {row.id for row in rows}
+
+
+def _ref(row: Any, side: str) -> RecordRef:
+    return RecordRef(
+        system=getattr(row, f"{side}_system"), stream=getattr(row, f"{side}_stream"), key=getattr(row, f"{side}_key")
+    )

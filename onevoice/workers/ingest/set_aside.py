@@ -1,0 +1,68 @@
+"""What is kept of a message that cannot be taken: its bytes, how far it got, and why not."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from onevoice.bus import Delivery, envelope_identity
+from onevoice.store import upsert
+from onevoice.store.tables import quarantine
+
+_MESSAGES = uuid.UUID("0197a000-0000-7000-8000-717561726e74")
+
+
+def quarantine_row(
+    delivery: Delivery,
+    *,
+    step: str,
+    reason: str,
+    pointers: tuple[str, ...] = (),
+    mapping_version: str | None = None,
+) -> dict[str, Any]:
+    """Return the row of a message for quarantine; the same message always gets the same id."""
+    identity = envelope_identity(delivery.body, delivery.routing_key)
+    return {
+        "id": _id(identity.system, identity.id, delivery.body),
+        "system": identity.system,
+        "stream": identity.stream,
+        "key": identity.key,
+        "message_id": identity.id,
+        "body": delivery.body,
+        "step": step,
+        "reason": reason,
+        "pointers": list(pointers),
+        "mapping_version": mapping_version,
+        "fingerprint": _fingerprint(identity.system, identity.stream, step, reason),
+        "attempts": 1,
+        "created_at": datetime.now(UTC),
+        "resolved_at": None,
+        "resolution": None,
+    }
+
+
+def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store quarantine rows; one message is one row, however often it fails."""
+    unique = list({row["id"]: row for row in rows}.values())
+    upsert(
+        connection,
+        quarantine,
+        unique,
+        key=["id"],
+        update=["step", "reason", "pointers", "mapping_version", "fingerprint", "resolved_at", "resolution"],
+        expressions={"attempts": "quarantine.attempts + 1"},
+    )
+
+
+def _id(system: str, message_id: str, body: bytes) -> UUID:
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    return uuid.uuid5(_MESSAGES, f"{system}|{message_id}|{digest}")
+
+
+def _fingerprint(system: str, stream: str, step: str, reason: str) -> str:
+    """What equal failures have in common, so that thousands of them are one line."""
+    return hashlib.blake2b("|".join((system, stream, step, reason)).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,37 @@
+"""Relay: turn due obligations into messages on the bus. A message says only who is owed something."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from onevoice.bus import Bus
+from onevoice.obligations import take_due
+from onevoice.store import Store
+from onevoice.workers.systems import Systems
+
+BATCH = 1000
+VISIBLE_FOR = timedelta(seconds=30)
+"""After this long without an end, an obligation is announced again: its message or its worker was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Announces what is due."""
+
+    store: Store
+    bus: Bus
+    systems: Systems
+
+    def relay(self) -> int:
+        """Announce one batch; returns how many.
+
+        Raises:
+            TransientError: the store or the bus is away; what was taken becomes due again by itself.
+        """
+        parked = self.systems.parked()
+        with self.store.transaction() as connection:
+            works = take_due(
+                connection, now=datetime.now(UTC), limit=BATCH, visible_for=VISIBLE_FOR, parked=parked
+            )
+        if works:
+            self.bus.publish_work(works)
+        return len(works)
