@@ -12,7 +12,7 @@ from onevoice.identity.model import Model
 from onevoice.identity.profile import Place, Profile
 
 _LEAST_GENERATION = 14  # years between a parent and a child of one name
-_SHORTEST_TYPO = 4
+_SHORTEST_TYPO = 3  # of names that begin alike; in shorter ones every slip makes another name
 _SHORTEST_PART = 3
 _SIMILAR_TOKENS = 92
 _SIMILAR_STREET = 0.9
@@ -24,14 +24,14 @@ def compare_given(a: Profile, b: Profile, model: Model) -> str | None:
     if not a.given or not b.given:
         return None
     if len(a.given) == 1 or len(b.given) == 1:
-        return "initial" if a.given[0] == b.given[0] else "different"
+        return "initial" if fits_initial(a.given, b.given, model) else "different"
     if a.given == b.given:
         return "exact"
     if not a.roots.isdisjoint(b.roots):
         return "nickname"
     if a.given == b.family and a.family == b.given:
         return "swapped"
-    if not (a.common and b.common) and _similar(a.given, b.given, model):
+    if not (a.common and b.common) and _misspelt(a.given, b.given, model):
         return "similar"
     return "middle" if a.given == b.middle or b.given == a.middle else "different"
 
@@ -131,7 +131,13 @@ def same_given(one: str, other: str, model: Model) -> bool:
         return True
     if roots and others and not roots.isdisjoint(others):
         return True
-    return not (one in model.given_names and other in model.given_names) and _similar(one, other, model)
+    return not (one in model.given_names and other in model.given_names) and _misspelt(one, other, model)
+
+
+def fits_initial(one: str, other: str, model: Model) -> bool:
+    """Say whether two folded given names, one of them an initial, can be one person's: B. may be William's Bill."""
+    initial, name = (one, other) if len(one) == 1 else (other, one)
+    return name.startswith(initial) or any(form.startswith(initial) for form in model.forms.get(name, ()))
 
 
 def _whose(people: int, model: Model) -> str:
@@ -140,10 +146,21 @@ def _whose(people: int, model: Model) -> str:
     return "household" if people <= model.household_limit else "role"
 
 
+def _misspelt(one: str, other: str, model: Model) -> bool:
+    """Whether one given name is a misspelling of any form of the other."""
+    if _similar(one, other, model):
+        return True
+    return any(_similar(form, other, model) for form in model.forms.get(one, ())) or any(
+        _similar(one, form, model) for form in model.forms.get(other, ())
+    )
+
+
 def _similar(one: str, other: str, model: Model) -> bool:
     if JaroWinkler.similarity(one, other, score_cutoff=model.similar_name) > 0:
         return True
-    return min(len(one), len(other)) >= _SHORTEST_TYPO and OSA.distance(one, other, score_cutoff=1) <= 1
+    if one[0] != other[0] or min(len(one), len(other)) < _SHORTEST_TYPO:
+        return False
+    return OSA.distance(one, other, score_cutoff=1) <= 1
 
 
 def _part(name: str, parts: tuple[str, ...]) -> bool:

@@ -61,6 +61,7 @@ class Model:
         similar_name: Jaro-Winkler similarity from which two names count as one misspelt.
         weights: comparison -> level -> the evidence to record.
         roots: given name -> the formal names it may stand for, itself included.
+        forms: given name -> all forms of those formal names, for telling a misspelt or abbreviated one.
         given_names: names known to be names: two of them are different names, however alike they look.
     """
 
@@ -75,6 +76,7 @@ class Model:
     role_mailboxes: frozenset[str]
     public_mail_domains: frozenset[str]
     roots: Mapping[str, frozenset[str]]
+    forms: Mapping[str, frozenset[str]]
     given_names: frozenset[str]
     street_words: Mapping[str, str]
     legal_forms: frozenset[str]
@@ -91,6 +93,7 @@ class Model:
         marks, limits, words = top.section("marks"), top.section("limits"), top.section("words")
         placeholders = top.section("placeholders")
         short_forms = words.text_lists("short_forms")
+        roots = _roots(short_forms)
         model = cls(
             version=content_version(content),
             link_mark=marks.number("link"),
@@ -108,7 +111,8 @@ class Model:
             ),
             role_mailboxes=words.texts("role_mailboxes"),
             public_mail_domains=words.texts("public_mail_domains"),
-            roots=_roots(short_forms),
+            roots=roots,
+            forms=_forms(roots, short_forms),
             given_names=words.texts("given_names") | _spellings(short_forms),
             street_words=words.text_map("street_words"),
             legal_forms=words.texts("legal_forms"),
@@ -138,6 +142,14 @@ def _roots(short_forms: Mapping[str, tuple[str, ...]]) -> Mapping[str, frozenset
         for form in (formal, *shorts):
             roots.setdefault(form, {form}).add(formal)
     return {form: frozenset(formals) for form, formals in roots.items()}
+
+
+def _forms(
+    roots: Mapping[str, frozenset[str]], short_forms: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, frozenset[str]]:
+    return {
+        name: formals.union(*(short_forms.get(formal, ()) for formal in formals)) for name, formals in roots.items()
+    }
 
 
 def _spellings(short_forms: Mapping[str, tuple[str, ...]]) -> frozenset[str]:

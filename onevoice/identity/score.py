@@ -74,7 +74,9 @@ def holders_of(profiles: Iterable[Profile], model: Model) -> int:
 
 def _people(births: dict[str, set[str]], model: Model) -> int:
     whole = sorted(name for name in births if len(name) > 1)
-    initials = {name for name in births if len(name) == 1 and not any(full[0] == name for full in whole)}
+    initials = {
+        name for name in births if len(name) == 1 and not any(compare.fits_initial(name, full, model) for full in whole)
+    }
     if len(whole) > model.cap:
         return len(whole)
     people = len(initials)

@@ -1,0 +1,94 @@
+import pytest
+
+from onevoice.identity import block_keys, contact_points, holders_of, identity_hash
+from tests.identity.people import person, seen, shipped_model
+
+
+def test_one_person_written_differently_has_one_hash() -> None:
+    one = person("José", "O'Brien", email="Jose@Example.com", phone="+44 7400 123456", street="14 Mill Ln")
+    other = person("JOSE", "OBrien", email="jose@example.com", phone="+447400123456", street="14 MILL LANE")
+    assert identity_hash(seen(one)) == identity_hash(seen(other))
+
+
+def test_the_order_of_contact_points_does_not_change_the_hash() -> None:
+    rows = [{"kind": "main", "address": "a@example.com"}, {"kind": "work", "address": "b@example.com"}]
+    assert identity_hash(seen({"emails": rows})) == identity_hash(seen({"emails": rows[::-1]}))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        person("Will", "Marshall", born="1974-03-18"),
+        person("Bill", "Marshal", born="1974-03-18"),
+        person("Bill", "Marshall", born="1974-03-19"),
+        person("Bill", "Marshall", born="1974-03-18", suffix="Jr"),
+        person("Bill", "Marshall", born="1974-03-18", street="1 Mill Lane"),
+    ],
+)
+def test_whatever_matching_looks_at_changes_the_hash(other: dict[str, object]) -> None:
+    assert identity_hash(seen(person("Bill", "Marshall", born="1974-03-18"))) != identity_hash(seen(other))
+
+
+def test_placeholders_are_no_values() -> None:
+    profile = seen(person("Unknown", "N/A", born="1900-01-01", email="noreply@example.com", phone="+440000000000"))
+    assert (profile.given, profile.family, profile.birth) == ("", "", "")
+    assert profile.emails == profile.phones == ()
+    assert block_keys(profile) == ()
+
+
+def test_contact_points_include_placeholders_because_an_opt_out_binds_there_too() -> None:
+    points = contact_points(person(email="NoReply@example.com", phone="+440000000000"))
+    assert points == ("email:noreply@example.com", "phone:+440000000000")
+
+
+def test_block_keys_begin_with_the_contact_points() -> None:
+    canonical = person(
+        "Bill", "Marshall", born="1974-03-18", email="b@example.com", phone="+447400123456", street="14 Mill Lane"
+    )
+    keys = block_keys(seen(canonical))
+    assert keys[:2] == contact_points(canonical)
+    assert {"nb:marshall|1974-03-18", "gb:william|1974-03-18", "na:william|marshall|m145tp"} <= set(keys)
+
+
+def test_blanks_make_no_block_key() -> None:
+    assert block_keys(seen({})) == ()
+    assert block_keys(seen(person("Bill", "Marshall"))) == ()
+
+
+def test_an_organisation_is_known_by_its_name_without_the_legal_form() -> None:
+    one = seen(
+        {"name": "Marshall & Sons Ltd", "register_number": "HRB 12-345", "domains": ["www.marshall.example"]},
+        "organisation",
+    )
+    assert (one.organisation, one.register, one.domains) == ("marshall sons", "hrb12345", ("marshall.example",))
+    assert set(block_keys(one)) == {"reg:hrb12345", "dom:marshall.example"}
+
+
+def test_a_public_mail_service_is_no_organisations_domain() -> None:
+    mailbox = [{"kind": "main", "address": "marshall@gmail.com"}]
+    assert seen({"name": "Marshall", "emails": mailbox}, "organisation").domains == ()
+
+
+def test_one_person_in_several_systems_is_one_holder() -> None:
+    records = [
+        person("William", "Marshall", born="1974-03-08"),
+        person("Bill", "Marshall"),
+        person("W.", "Marshall"),
+        person("Wiliam", "Marshall", born="1974-08-03"),
+    ]
+    assert holders_of([seen(record) for record in records], shipped_model()) == 1
+
+
+def test_relatives_are_as_many_holders_as_they_are() -> None:
+    records = [
+        person("John", "Marshall", born="1950-01-02"),
+        person("John", "Marshall", born="1980-05-06"),
+        person("Mary", "Marshall"),
+        person("Marie", "Marshall"),
+    ]
+    profiles = [seen(record) for record in records]
+    assert holders_of(profiles, shipped_model()) == holders_of(profiles[::-1], shipped_model()) == 4
+
+
+def test_nameless_records_are_one_holder() -> None:
+    assert holders_of([seen({}), seen({})], shipped_model()) == 1
