@@ -42,6 +42,7 @@ class Mapping:
         writable: the hub may write records of this stream.
         acts: (channel, purpose) of the permissions that the stream has fields for.
         if_empty: source paths that are written only where the system holds nothing.
+        acts: (channel, purpose) of the permissions that the stream has a field for.
     """
 
     def __init__(self, file: MappingFile, steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> None:
@@ -49,11 +50,13 @@ class Mapping:
         self.version_id, self.writable = file.version_id, file.writable
         self._key, self._version, self._occurred_at = file.key, file.version, file.occurred_at
         self._groups = _grouped(steps)
-        self._observers = tuple(observer for observer in observers if observer.observe is not None)
+        self._observers = tuple(observer.observe for observer in observers if observer.observe is not None)
+        self._flag_origins = {observer.path: observer.origin for observer in observers if observer.observe is not None}
         self._writers = tuple(step for step in steps if step.put is not None) if file.writable else ()
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
         self._by_sink = {observer.sink: observer for observer in self._sinks}
+        self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
 
