@@ -7,7 +7,7 @@ since a record that changed later must not carry the cursor past a delete that n
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onevoice.sdk import Json, Page, RecordError, Settings, SourceRecord, TransientError, version_text
+from onevoice.sdk import Json, OperatorError, Page, Settings, SourceRecord, TransientError, version_text
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.paging import PageGuard
@@ -84,7 +84,7 @@ class CrmReader:
         key, modified = row.get("Id"), row.get("SystemModstamp")
         if not key or modified is None:
             where = place(self._settings.system, stream)
-            raise RecordError(f"{where}: a record without Id or SystemModstamp", pointers=("/Id", "/SystemModstamp"))
+            raise OperatorError(f"{where}: a record without Id or SystemModstamp; the CRM's API has changed")
         data = {name: plain(value) for name, value in row.items()}
         return SourceRecord(stream=stream, key=key, version=version_text(modified), data=data)
 

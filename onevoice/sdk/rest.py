@@ -43,7 +43,8 @@ class Answer:
     """One answer.
 
     Attributes:
-        data: the JSON body of an OK answer; None otherwise, or when it is empty.
+        data: the JSON body; None when it is empty, or not JSON in an answer that is not OK. What is not OK may quote
+            values: use it to look up names, never to show it.
         etag: the entity tag as sent, for a later `if_match`.
     """
 
@@ -179,7 +180,8 @@ def document(answer: Answer, where: str) -> Json:
 def _answer(reply: Reply, where: str) -> Answer:
     etag = reply.headers.get("ETag")
     if 400 <= reply.status < 500 or reply.status == 304:
-        return Answer(kind=_KINDS.get(reply.status, AnswerKind.REFUSED), status=reply.status, etag=etag)
+        kind = _KINDS.get(reply.status, AnswerKind.REFUSED)
+        return Answer(kind=kind, status=reply.status, data=_json_or_none(reply.body), etag=etag)
     if not reply.body:
         return Answer(kind=AnswerKind.OK, status=reply.status, etag=etag)
     try:
@@ -188,3 +190,10 @@ def _answer(reply: Reply, where: str) -> Answer:
     except orjson.JSONDecodeError:
         raise TransientError(f"{where}: HTTP {reply.status} with a body that is not JSON; it is tried again") from None
     return Answer(kind=AnswerKind.OK, status=reply.status, data=data, etag=etag)
+
+
+def _json_or_none(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

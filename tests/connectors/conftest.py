@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import orjson
 import pytest
 
 import connectors
@@ -50,5 +52,16 @@ def resumes() -> Callable[[Any, str], None]:
             before = {record.key for earlier in pages[: at + 1] for record in earlier.records}
             after = {record.key for later in connector.read(stream, page.cursor) for record in later.records}
             assert before | after == everything.keys()
+
+    return check
+
+
+@pytest.fixture
+def fits_schema() -> Callable[[str, str, Any], bool]:
+    """`fits_schema(connector, stream, data)`: is the data as the connector's schema has it?"""
+
+    def check(connector: str, stream: str, data: Any) -> bool:
+        schema = orjson.loads((ROOT.parent / "schemas" / connector / f"{stream}.json").read_bytes())
+        return bool(jsonschema.Draft202012Validator(schema).is_valid(data))
 
     return check

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import orjson
 import pytest
 import requests
 
@@ -74,7 +72,9 @@ def one(connector: Any, key: str) -> Any:
     return connector.readback("Contact", [key])[0]
 
 
-def test_every_record_comes_as_the_crm_has_it_and_fits_its_schema(crm: Crm, connector: Any) -> None:
+def test_every_record_comes_as_the_crm_has_it_and_fits_its_schema(
+    crm: Crm, connector: Any, fits_schema: Callable[[str, str, Any], bool]
+) -> None:
     assert isinstance(connector, RecordWriter)
     connector.check()
     for stream, expected in (("Contact", crm.contacts), ("Case", crm.cases)):
@@ -84,9 +84,7 @@ def test_every_record_comes_as_the_crm_has_it_and_fits_its_schema(crm: Crm, conn
         assert [(record.version, record.key) for record in records] == sorted(
             (record.version, record.key) for record in records
         )
-        schema = orjson.loads(Path(f"schemas/sample_crm/{stream}.json").read_bytes())
-        validator = jsonschema.Draft202012Validator(schema)
-        assert all(validator.is_valid(record.data) for record in records)
+        assert all(fits_schema("sample_crm", stream, record.data) for record in records)
 
 
 def test_a_read_goes_on_after_each_page(crm: Crm, connector: Any, resumes: Callable[[Any, str], None]) -> None:

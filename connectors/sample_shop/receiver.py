@@ -1,0 +1,54 @@
+"""Takes the shop's webhooks: one account or order each, signed over time and body."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from connectors.sample_shop.record import shop_record
+from onevoice.sdk import RecordError, RefusedError, Settings, SourceRecord
+from onevoice.sdk.manifest import Manifest
+from onevoice.sdk.place import place
+from onevoice.sdk.signature import check_signature
+
+
+class ShopReceiver:
+    """Checks and reads pushes of one shop."""
+
+    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+        self._settings = settings
+        self._manifest = manifest
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> list[SourceRecord]:
+        """Return the record in a push.
+
+        Raises:
+            RefusedError: not signed by the shop, or too long ago.
+            RecordError: signed, and yet not a record of the shop.
+        """
+        sent = {name.lower(): value for name, value in headers.items()}
+        where = f"{place(self._settings.system)}, webhook"
+        secret = self._settings.secrets.get("webhook_secret")
+        if not secret:
+            raise RefusedError(f"{where}: not accepted; write the secret 'webhook_secret' to accept webhooks")
+        check_signature(
+            body,
+            secret=secret,
+            timestamp=sent.get("x-shop-timestamp", ""),
+            signature=sent.get("x-shop-signature", ""),
+            now=self._settings.now(),
+            where=where,
+        )
+        stream = sent.get("x-shop-topic", "").partition("/")[0]
+        if stream not in self._manifest.streams:
+            raise RecordError(f"{where}: the topic names no known stream")
+        return [self._record(stream, body, where)]
+
+    def _record(self, stream: str, body: bytes, where: str) -> SourceRecord:
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise RecordError(f"{where}: the body is not JSON") from None
+        record = shop_record(stream, data) if isinstance(data, dict) else None
+        if record is None:
+            raise RecordError(f"{where}: no id or no updated_at", pointers=("/id", "/updated_at"))
+        return record
