@@ -74,23 +74,26 @@ def holders_of(profiles: Iterable[Profile], model: Model) -> int:
 
 def _people(births: dict[str, set[str]], model: Model) -> int:
     whole = sorted(name for name in births if len(name) > 1)
-    initials = {
-        name for name in births if len(name) == 1 and not any(compare.fits_initial(name, full, model) for full in whole)
-    }
-    if len(whole) > model.cap:
-        return len(whole)
-    people = len(initials)
+    initials = {name for name in births if len(name) == 1}
+    people = sum(not any(compare.fits_initial(initial, name, model) for name in whole) for initial in initials)
     if not whole and not initials:
         return max(1, len(births.get("", ())))
-    while whole:
-        one_person, waiting = [whole.pop()], True
-        while waiting:
-            found = [name for name in whole if any(compare.same_given(name, member, model) for member in one_person)]
-            whole = [name for name in whole if name not in found]
-            one_person += found
-            waiting = bool(found)
+    while whole and people <= model.household_limit:
+        one_person = _names_of_one(whole, model)
+        whole = [name for name in whole if name not in one_person]
         people += max(1, len(set().union(*(births[name] for name in one_person))))
     return people
+
+
+def _names_of_one(names: list[str], model: Model) -> set[str]:
+    """The first name, and all that can be the same person's over any chain of short forms and misspellings."""
+    found, reached = set[str](), {names[0]}
+    while reached:
+        found |= reached
+        reached = {
+            name for name in names if name not in found and any(compare.same_given(name, one, model) for one in reached)
+        }
+    return found
 
 
 def _unordered(birth: str) -> str:

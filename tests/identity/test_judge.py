@@ -44,3 +44,14 @@ def test_the_shortest_chain_is_shown_whatever_the_order_of_the_judgements() -> N
     standing += [said("same", "y", "c")]
     for order in (standing, standing[::-1]):
         assert keys(contradiction(order, said("different", "a", "c"))) == "abc"
+
+
+def test_of_several_contradictions_the_shortest_chain_is_shown() -> None:
+    standing = [
+        said("same", "a", "b"),
+        said("same", "c", "d"),
+        said("different", "d", "a"),
+        said("different", "b", "d"),
+    ]
+    for order in (standing, standing[::-1]):
+        assert keys(contradiction(order, said("same", "b", "c"))) == "bcd"

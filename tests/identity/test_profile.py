@@ -92,3 +92,9 @@ def test_relatives_are_as_many_holders_as_they_are() -> None:
 
 def test_nameless_records_are_one_holder() -> None:
     assert holders_of([seen({}), seen({})], shipped_model()) == 1
+
+
+def test_counting_a_switchboards_many_holders_stops_early() -> None:
+    names = ["Adam", "Boris", "Cecil", "Dora", "Emma", "Fiona", "Gustav", "Hugo", "Ivan", "Karl"] * 100
+    crowd = [seen(person(f"{name}{letter}")) for name, letter in zip(names, "bcdfghklmn" * 100, strict=True)]
+    assert holders_of(crowd, shipped_model()) > shipped_model().household_limit

@@ -143,3 +143,15 @@ def test_the_order_of_the_two_records_does_not_matter(
     holders = {"email:a@example.com": people, "phone:+441614960123": people}
     a, b = seen(one), seen(other)
     assert score(a, b, shipped_model(), holders) == score(b, a, shipped_model(), holders)
+
+
+def test_an_initial_in_one_home_is_for_a_person_to_decide() -> None:
+    one = person("J.", "Marshall", street=HOME["street"], phone=HOME["phone"], email="jane@example.com")
+    found = judge(one, person("John", "Marshall", **HOME))
+    assert ("given", "initial") in {(seen.comparison, seen.level) for seen in found.evidence}
+    assert found.outcome == "review"
+
+
+def test_an_initial_may_stand_for_a_short_form() -> None:
+    own = {"email": "bill@example.com", "phone": "+447400123456"}
+    assert judge(person("B.", "Marshall", **own), person("William", "Marshall", **own)).outcome == "link"
