@@ -22,6 +22,7 @@ RUN uv sync --frozen --no-default-groups --no-editable --extra airflow
 
 FROM base AS runtime
 RUN groupadd --gid 10001 onevoice && useradd --uid 10001 --gid 10001 --home-dir /var/lib/onevoice --create-home onevoice
+RUN mkdir -p /var/lib/samples && chown onevoice:onevoice /var/lib/samples
 COPY connectors connectors
 COPY mappings mappings
 COPY schemas schemas
@@ -37,6 +38,5 @@ USER 10001:10001
 
 FROM runtime AS hub
 COPY --from=build /app/.venv .venv
-RUN mkdir -p /var/lib/samples && chown onevoice:onevoice /var/lib/samples
 USER 10001:10001
 CMD ["onevoice", "run"]

@@ -6,8 +6,10 @@ import importlib.util
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,13 @@ import yaml
 from typer.main import get_command
 
 from onevoice.config import load_config
+from onevoice.sdk import Settings
+from onevoice.sdk.discovery import check_settings, discover
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOT = {"hub-setup", "airflow-init"}
+ONE_SHOT = {"hub-setup", "airflow-init", "samples-setup"}
 PINNED = re.compile(r"^[a-z0-9./-]+:\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?$")
 SECRET_WORDS = re.compile(r"password|passwd|secret|token|_key|api_key", re.IGNORECASE)
 CREDENTIALS_IN_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
@@ -34,7 +38,7 @@ def words_of(service: dict[str, Any]) -> Iterator[list[str]]:
     lines = [service.get("command", []), service.get("healthcheck", {}).get("test", [])[1:]]
     for line in lines:
         if line[:2] == ["sh", "-ec"]:
-            yield from (part.split() for part in re.split(r"&&|;", line[2]))
+            yield from (part.split() for part in re.split(r"&&|\|\||;", line[2]))
         elif line:
             yield [str(word) for word in line]
 
@@ -77,6 +81,11 @@ def test_every_python_module_exists_and_every_snippet_compiles(service: str, wor
     flag, what = words[:2]
     if flag == "-m":
         assert importlib.util.find_spec(f"{what}.__main__"), service
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        shown = subprocess.run(
+            [sys.executable, "-m", what, "--help"], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+        )
+        assert given <= set(re.findall(r"--[a-z-]+", shown.stdout)), service
     else:
         compile(what, service, "exec")
 
@@ -163,6 +172,11 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "onevoice.toml"
     path.write_text(text, encoding="utf-8")
     config = load_config(path)
+    manifests = discover(ROOT / "connectors")
+    for name, system in config.systems.items():
+        given = {key: secret.reveal() for key, secret in system.secrets.items()}
+        settings = Settings(system=name, values=system.settings, secrets=given, now=lambda: datetime.now(UTC))
+        check_settings(manifests[system.connector], settings)
     assert config.scheduler == "airflow"
     assert not config.embedded
 
