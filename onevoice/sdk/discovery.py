@@ -78,6 +78,10 @@ def build(manifest: Manifest, settings: Settings) -> Connector:
         connector_type = getattr(module, class_name)
     except (ImportError, AttributeError):
         raise ConfigurationError(f"connector {manifest.id}: entry {manifest.entry!r} cannot be imported") from None
+    if manifest.folder.resolve() not in Path(str(module.__file__)).resolve().parents:
+        raise ConfigurationError(
+            f"connector {manifest.id}: another connector of this name is installed; rename this one"
+        )
     connector = connector_type(checked, manifest)
     if not isinstance(connector, Connector):
         raise ConfigurationError(f"connector {manifest.id}: {class_name} lacks check() or close()")

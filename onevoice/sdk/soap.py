@@ -18,6 +18,7 @@ import requests
 import zeep
 import zeep.exceptions
 import zeep.helpers
+import zeep.plugins
 import zeep.transports
 import zeep.xsd
 
@@ -29,6 +30,7 @@ from onevoice.sdk.place import place
 # zeep logs whole envelopes, values included, and does so on conversion errors too.
 logging.getLogger("zeep").setLevel(logging.CRITICAL + 1)
 
+_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 # What zeep and lxml raise on values and answers that they cannot handle.
@@ -68,7 +70,9 @@ class Soap:
         self._transport = _Transport(exchange)
         settings = zeep.Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True)
         try:
-            self._client = zeep.Client(wsdl.checked(), transport=self._transport, settings=settings)
+            self._client = zeep.Client(
+                wsdl.checked(), transport=self._transport, settings=settings, plugins=[_Expected()]
+            )
             binding = next(iter(self._client.wsdl.bindings))
         except (zeep.exceptions.Error, StopIteration):
             raise ConfigurationError(f"{wsdl.file.name} is not a WSDL with a SOAP binding") from None
@@ -196,6 +200,20 @@ class _Transport(zeep.transports.Transport):
         if "://" in url:
             raise zeep.exceptions.ExternalReferenceForbidden(url)
         return Path(url).read_bytes()
+
+
+class _Expected(zeep.plugins.Plugin):
+    """Refuses an answer to another question, which zeep would take for an empty one."""
+
+    def ingress(self, envelope: Any, http_headers: Any, operation: Any) -> tuple[Any, Any]:
+        """Compare the answer's element with the one in the contract."""
+        body = envelope.find(f"{{{_ENVELOPE}}}Body")
+        if body is None or len(body) == 0:
+            raise ValueError("no SOAP body")
+        expected = operation.output.body.qname
+        if body[0].tag not in (f"{{{_ENVELOPE}}}Fault", expected):
+            raise zeep.exceptions.XMLParseError("another element than in the contract")
+        return envelope, http_headers
 
 
 def _found(status: int, where: str) -> None:
