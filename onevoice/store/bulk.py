@@ -1,19 +1,18 @@
 """Many rows in one statement, on both databases.
 
-PostgreSQL takes whole columns as arrays (`unnest`), which costs one round trip and one parse however many rows there
-are. SQLite has no round trip to save and takes the rows one by one, or a list of keys as one JSON document.
+The rows travel as one JSON document, which costs one parameter and one parse however many there are; PostgreSQL reads
+it as a record set, SQLite key lists by `json_each`. Writes on SQLite go row by row: it has no round trip to save.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, bindparam, column, literal_column, select, text
+import orjson
+from sqlalchemy import Column, Connection, LargeBinary, Row, Table, TextClause, bindparam, column, delete, func, literal_column, select, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB as PG_JSONB
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-from onevoice.store.types import json_text
+from sqlalchemy.types import TypeEngine
 
 _PG = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -34,20 +33,45 @@ def upsert(
     """
     if not rows:
         return
-    columns = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         assignments = {name: f'excluded."{name}"' for name in update} | dict(expressions or {})
-        statement = text(_upsert_sql(table, columns, tuple(key), tuple(assignments.items())))
-        connection.execute(statement, {name: _array(table.c[name], [row[name] for row in rows]) for name in columns})
+        statement = _upsert_sql(table, tuple(rows[0]), tuple(key), tuple(assignments.items()))
+        connection.execute(statement, {"rows": _document(rows)})
         return
     insert = sqlite_insert(table)
     if update or expressions:
-        assigned = {name: insert.excluded[name] for name in update}
+        assigned: dict[str, Any] = {name: insert.excluded[name] for name in update}
         assigned |= {name: literal_column(sql) for name, sql in (expressions or {}).items()}
         insert = insert.on_conflict_do_update(index_elements=list(key), set_=assigned)
     else:
         insert = insert.on_conflict_do_nothing(index_elements=list(key))
     connection.execute(insert, list(rows))
+
+
+def delete_by_keys(connection: Connection, table: Table, *, key: str, keys: Sequence[Any]) -> None:
+    """Delete the rows whose key column is among `keys`."""
+    if not keys:
+        return
+    if connection.dialect.name == "postgresql":
+        wanted = text(
+            f'delete from "{table.name}" where "{key}" = any(cast(:keys as {_pg_type(table.c[key].type)}[]))'  # noqa: S608 - names are ours
+        )
+        connection.execute(wanted, {"keys": list(keys)})
+        return
+    connection.execute(delete(table).where(table.c[key].in_(list(keys))))
+
+
+def count_by_key(connection: Connection, table: Table, *, key: str, keys: Sequence[Any]) -> dict[Any, int]:
+    """Return how many rows hold each of the keys; keys that none holds are left out."""
+    if not keys:
+        return {}
+    counted = select(table.c[key], func.count()).group_by(table.c[key])
+    if connection.dialect.name == "postgresql":
+        wanted = bindparam("keys", list(keys), type_=postgresql.ARRAY(table.c[key].type))
+        counted = counted.where(table.c[key] == func.any(wanted))
+    else:
+        counted = counted.where(table.c[key].in_(list(keys)))
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def rows_by_keys(
@@ -61,67 +85,66 @@ def rows_by_keys(
     """Return the rows of `table` whose key columns are among `keys`, in no particular order."""
     if not keys:
         return []
+    statement = _select_sql(table, tuple(columns), tuple(key), connection.dialect.name)
     if connection.dialect.name == "postgresql":
-        arrays = ", ".join(f"cast(:k{i} as {_pg_type(table.c[name])}[])" for i, name in enumerate(key))
-        wanted = text(f"select * from unnest({arrays}) as wanted({', '.join(key)})")  # noqa: S608 - names are ours
-        values = {f"k{i}": [k[i] for k in keys] for i in range(len(key))}
-        source = wanted.bindparams(**values).columns(*(column(name) for name in key)).subquery("wanted")
+        wanted = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
+    else:
+        wanted = [[_sqlite_key(value) for value in values] for values in dict.fromkeys(keys)]
+    return connection.execute(statement, {"wanted": _document(wanted)}).all()
+
+
+@lru_cache(maxsize=256)
+def _select_sql(table: Table, columns: tuple[Column[Any], ...], key: tuple[str, ...], dialect: str) -> Any:
+    if dialect == "postgresql":
+        shape = ", ".join(f'"{name}" {_pg_type(table.c[name].type)}' for name in key)
+        wanted = text(f"select * from json_to_recordset(cast(:wanted as json)) as wanted({shape})")  # noqa: S608 - names are ours
     else:
         extracts = ", ".join(f"json_extract(value, '$[{i}]') as {name}" for i, name in enumerate(key))
-        wanted = text(f"select {extracts} from json_each(:keys)")  # noqa: S608 - names are ours
-        source = (
-            wanted.bindparams(bindparam("keys", json_text([[_sqlite_key(v) for v in k] for k in keys])))
-            .columns(*(column(name) for name in key))
-            .subquery("wanted")
-        )
-    joined = source.join(table, _all_equal(source, table, key))
-    return connection.execute(select(*columns).select_from(joined)).all()
-
-
-def _all_equal(source: Any, table: Table, key: Sequence[str]) -> Any:
+        wanted = text(f"select {extracts} from json_each(:wanted)")  # noqa: S608 - names are ours
+    source = wanted.columns(*(column(name) for name in key)).subquery("wanted")
     condition = table.c[key[0]] == source.c[key[0]]
     for name in key[1:]:
         condition = condition & (table.c[name] == source.c[name])
-    return condition
-
-
-def _sqlite_key(value: Any) -> Any:
-    return value.hex if hasattr(value, "hex") and not isinstance(value, float) else value
+    return select(*columns).select_from(source.join(table, condition))
 
 
 @lru_cache(maxsize=256)
 def _upsert_sql(
     table: Table, columns: tuple[str, ...], key: tuple[str, ...], assignments: tuple[tuple[str, str], ...]
-) -> str:
+) -> TextClause:
     names = ", ".join(f'"{name}"' for name in columns)
-    arrays = ", ".join(f"cast(:{name} as {_transport(table.c[name])}[])" for name in columns)
-    values = ", ".join(
-        f'cast(r."{name}" as jsonb)' if _is_json(table.c[name]) else f'r."{name}"' for name in columns
-    )
-    action = (
-        "do update set " + ", ".join(f'"{name}" = {sql}' for name, sql in assignments)
-        if assignments
-        else "do nothing"
-    )
+    values = ", ".join(_value(table.c[name]) for name in columns)
+    shape = ", ".join(f'"{name}" {_carried(table.c[name].type)}' for name in columns)
     conflict = ", ".join(f'"{name}"' for name in key)
-    return (
+    action = "do nothing"
+    if assignments:
+        action = "do update set " + ", ".join(f'"{name}" = {sql}' for name, sql in assignments)
+    return text(
         f'insert into "{table.name}" ({names}) select {values} '  # noqa: S608 - names are ours
-        f"from unnest({arrays}) as r({names}) on conflict ({conflict}) {action}"
+        f"from json_to_recordset(cast(:rows as json)) as r({shape}) on conflict ({conflict}) {action}"
     )
 
 
-def _is_json(c: Column[Any]) -> bool:
-    return isinstance(c.type.dialect_impl(_PG), PG_JSONB) or _pg_type(c) == "JSONB"
+def _value(c: Column[Any]) -> str:
+    return f"decode(r.\"{c.name}\", 'hex')" if isinstance(c.type, LargeBinary) else f'r."{c.name}"'
 
 
-def _transport(c: Column[Any]) -> str:
-    return "text" if _is_json(c) else _pg_type(c)
+def _carried(kind: TypeEngine[Any]) -> str:
+    return "text" if isinstance(kind, LargeBinary) else _pg_type(kind)
 
 
-@lru_cache(maxsize=256)
-def _pg_type(c: Column[Any]) -> str:
-    return c.type.compile(dialect=_PG).replace("BIGSERIAL", "BIGINT")
+def _pg_type(kind: TypeEngine[Any]) -> str:
+    return kind.compile(dialect=_PG)
 
 
-def _array(c: Column[Any], values: list[Any]) -> list[Any]:
-    return [None if v is None else json_text(v) for v in values] if _is_json(c) else values
+def _document(rows: Sequence[Any]) -> str:
+    return orjson.dumps(rows, default=_encoded).decode()
+
+
+def _encoded(value: Any) -> Any:
+    """Bytes travel in hexadecimal; a UUID of another library as its text."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _sqlite_key(value: Any) -> Any:
+    return value.hex if hasattr(value, "hex") and not isinstance(value, float) else value

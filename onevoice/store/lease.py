@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from onevoice.errors import FencedError
+from onevoice.store.bulk import upsert
 from onevoice.store.engine import Store
 from onevoice.store.tables import lease as lease_table
 
@@ -71,6 +72,16 @@ class Lease:
                 .where(lease_table.c.name == self.name, lease_table.c.fence == self.fence)
                 .values(expires_at=database_now(connection))
             )
+
+
+def keep_out(connection: Connection, name: str) -> None:
+    """Keep every holder of the lease from committing until the caller's transaction ends; takes the lease from nobody.
+
+    What a person does then stands wholly before or wholly after each batch of whoever works under the lease.
+    """
+    free = {"name": name, "holder": "", "fence": 0, "expires_at": database_now(connection)}
+    upsert(connection, lease_table, [free], key=["name"])
+    connection.execute(_row(name)).one()
 
 
 def _row(name: str) -> Select[Any]:

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from onevoice.consent import Run, acts_of_flag, observe
+from onevoice.consent import acts_of_flag, observe
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
-from onevoice.workers.ingest.record import Record
+from onevoice.workers.ingest.record import FlagRun, Record, read_series, stored_series
 
 _ACTS = uuid.UUID("0197a000-0000-7000-8000-6f6e65766f69")
 
@@ -45,21 +45,21 @@ def accept(record: Record, incoming: Incoming, marks: dict[str, Json], *, clock_
     return "applied"
 
 
-def acts_of(record: Record) -> dict[uuid.UUID, Act]:
-    """Return the acts that follow from the record's consent fields: a pure function of their series."""
+def acts_of(ref: RecordRef, flags: Mapping[str, list[FlagRun]]) -> dict[uuid.UUID, Act]:
+    """Return the acts that follow from a record's consent fields: a pure function of their series."""
     acts = {}
-    for name, series in record.flags.items():
+    for name, series in flags.items():
         channel, _, purpose = name.partition("/")
-        for run in acts_of_flag(series):
+        for run in acts_of_flag(read_series(series)):
             act = Act(
-                id=_act_id(record.ref, name, *run.first),
+                id=_act_id(ref, name, *run.first),
                 kind="withdrawal",
                 channel=channel,
                 purpose=purpose,
                 reason="withdrawal",
                 time=run.time,
-                anchor_record=record.ref,
-                source=record.ref,
+                anchor_record=ref,
+                source=ref,
                 evidence={"observed": name, "version": run.first[0]},
             )
             acts[act.id] = act
@@ -98,10 +98,10 @@ def _observe_flags(record: Record, incoming: Incoming, marks: dict[str, Json]) -
         if not _is_echo(sources, incoming, marks):
             _drop_overruled(sources, incoming, marks)
             name = f"{flag.channel}/{flag.purpose}"
-            before: tuple[Run, ...] = record.flags.get(name, ())
+            before = read_series(record.flags.get(name, ()))
             after = observe(before, version, flag.observed, incoming.occurred_at)
             if after != before:
-                record.flags[name] = after
+                record.flags = {**record.flags, name: stored_series(after)}
                 record.touched = True
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from onevoice.workers.ingest.merge import Customer, merge
 from onevoice.workers.ingest.oblige import list_target, load_marks, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
-from onevoice.workers.ingest.resolve import resolve
+from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 
 _KEY = ("system", "stream", "key")
@@ -88,6 +88,18 @@ class Ingest:
         _note_messages(connection, incoming, states, now, result)
         return result
 
+    def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
+        """Group the customers anew after a judgement, merge what came of it and oblige the systems.
+
+        The caller keeps ingest out of the same transaction. Returns the customers that stand afterwards.
+        """
+        now = datetime.now(UTC)
+        regrouping = regroup(connection, customers, {})
+        save_records(connection, regrouping.records, now=now)
+        merged = merge(connection, {*customers, *regrouping.customers}, self.survivorship, now=now)
+        self._oblige(connection, merged, [], now, [])
+        return frozenset(merged)
+
     def _accept(
         self, connection: Connection, incoming: Sequence[Incoming], now: datetime
     ) -> tuple[dict[RecordRef, Record], list[Act], list[str]]:
@@ -107,12 +119,13 @@ class Ingest:
             record = records.get(one.ref)
             if record is None:
                 record = records[one.ref] = _first_sight(one)
-            before = acts_of(record)
+            flags_before = record.flags
             bound = self.catalog.clock_bound(one.ref.system)
             states.append(accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound))
-            after = acts_of(record)
-            stale_acts += before.keys() - after.keys()
-            acts.update({k: after[k] for k in after.keys() - before.keys()})
+            if record.flags is not flags_before:
+                before, after = acts_of(one.ref, flags_before), acts_of(one.ref, record.flags)
+                stale_acts += before.keys() - after.keys()
+                acts.update({k: after[k] for k in after.keys() - before.keys()})
             stated = act_from_record(one, clock_bound=bound) if states[-1] != "unchanged" else None
             if stated is not None:
                 acts[stated.id] = stated

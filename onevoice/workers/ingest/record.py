@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Connection, Row
@@ -12,6 +12,8 @@ from onevoice.consent import Run
 from onevoice.messages import PARTY_TYPES, Json, RecordRef
 from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import source_record
+
+FlagRun: TypeAlias = list[Any]
 
 REF = ("system", "stream", "key")
 
@@ -22,7 +24,7 @@ class Record:
 
     Attributes:
         echoes: canonical path -> ISO time of the last own value, for fields that hold what the hub wrote.
-        flags: `channel/purpose` -> series of observations.
+        flags: `channel/purpose` -> series of observations, as stored: runs of (first, last, observed, time).
         fresh: not in the store yet.
         touched: to be written.
     """
@@ -38,7 +40,7 @@ class Record:
     payload: Json | None = None
     canonical: Json = field(default_factory=dict)
     echoes: dict[str, str] = field(default_factory=dict)
-    flags: dict[str, tuple[Run, ...]] = field(default_factory=dict)
+    flags: dict[str, list[FlagRun]] = field(default_factory=dict)
     mapping_version: str = ""
     party_stream: str | None = None
     party_key: str | None = None
@@ -95,7 +97,7 @@ def record_of(row: Row[Any]) -> Record:
         payload=row.payload,
         canonical=row.canonical or {},
         echoes=row.echoes or {},
-        flags={name: tuple(map(_run, runs)) for name, runs in (row.flags or {}).items()},
+        flags=row.flags or {},
         mapping_version=row.mapping_version,
         party_stream=row.party_stream,
         party_key=row.party_key,
@@ -121,7 +123,7 @@ def _row(record: Record, now: datetime) -> dict[str, Any]:
         "payload": record.payload,
         "canonical": record.canonical or None,
         "echoes": record.echoes or None,
-        "flags": {name: [_run_row(run) for run in runs] for name, runs in record.flags.items()} or None,
+        "flags": record.flags or None,
         "mapping_version": record.mapping_version,
         "party_stream": record.party_stream,
         "party_key": record.party_key,
@@ -132,9 +134,11 @@ def _row(record: Record, now: datetime) -> dict[str, Any]:
     }
 
 
-def _run(row: list[Any]) -> Run:
-    return Run((row[0], row[1]), (row[2], row[3]), row[4], datetime.fromisoformat(row[5]))
+def read_series(stored: Sequence[FlagRun]) -> tuple[Run, ...]:
+    """Return a stored series of observations as runs."""
+    return tuple(Run((r[0], r[1]), (r[2], r[3]), r[4], datetime.fromisoformat(r[5])) for r in stored)
 
 
-def _run_row(run: Run) -> list[Any]:
-    return [*run.first, *run.last, run.observed, run.time.isoformat()]
+def stored_series(series: Sequence[Run]) -> list[FlagRun]:
+    """Return a series of observations as it is stored."""
+    return [[*run.first, *run.last, run.observed, run.time.isoformat()] for run in series]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection
 
 from onevoice.identity import (
     Edge,
@@ -23,7 +23,7 @@ from onevoice.identity import (
     score,
 )
 from onevoice.messages import RecordRef
-from onevoice.store import rows_by_keys, upsert
+from onevoice.store import count_by_key, delete_by_keys, rows_by_keys, upsert
 from onevoice.store.tables import judgement, pair, record_key, source_record
 from onevoice.workers.ingest.record import Record, record_of
 
@@ -60,9 +60,9 @@ def resolve(connection: Connection, records: Sequence[Record], model: Model) -> 
             changed[record.id] = record
     if not changed:
         return Regrouping(customers=frozenset(), records=())
-    shared = _reindex(connection, changed, model)
+    shared, crowded = _reindex(connection, changed, model)
     others = _load(connection, {r for ids in shared.values() for r in ids} - changed.keys())
-    _rescore(connection, changed, others, shared, model)
+    _rescore(connection, changed, others, shared, crowded, model)
     return regroup(connection, {r.customer_id for r in changed.values() if r.customer_id}, changed)
 
 
@@ -94,36 +94,28 @@ def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[
 
 def _reindex(
     connection: Connection, changed: Mapping[UUID, Record], model: Model
-) -> dict[str, set[UUID]]:
-    """Replace the records' keys; return who else holds each of them, keys held by too many left out."""
+) -> tuple[dict[str, set[UUID]], set[str]]:
+    """Replace the records' keys; return who else holds each of them, and apart from it the keys that too many hold."""
     old = [r.id for r in changed.values() if not r.fresh]
-    if old:
-        connection.execute(delete(record_key).where(record_key.c.record_id.in_(old)))
+    delete_by_keys(connection, record_key, key="record_id", keys=old)
     blocks = {r.id: block_keys(profile(r.canonical, r.type, model)) for r in changed.values()}
     held = {r.id: {*blocks[r.id], *contact_points(r.canonical)} for r in changed.values()}
     rows = [{"key": key, "record_id": record_id} for record_id, keys in held.items() for key in sorted(keys)]
     upsert(connection, record_key, rows, key=["key", "record_id"])
-    usable = _usable(connection, sorted({key for keys in blocks.values() for key in keys}), model)
+    asked = {key for keys in blocks.values() for key in keys}
+    usable = _usable(connection, sorted(asked), model)
     counted = rows_by_keys(
         connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=usable
     )
     shared: dict[str, set[UUID]] = defaultdict(set)
     for row in counted:
         shared[row.key].add(row.record_id)
-    return shared
+    return shared, asked - {key for (key,) in usable}
 
 
 def _usable(connection: Connection, keys: Sequence[str], model: Model) -> list[tuple[str]]:
-    crowded = {
-        row.key
-        for row in connection.execute(
-            select(record_key.c.key)
-            .where(record_key.c.key.in_(keys))
-            .group_by(record_key.c.key)
-            .having(func.count() > model.cap)
-        )
-    }
-    return [(key,) for key in keys if key not in crowded]
+    counted = count_by_key(connection, record_key, key="key", keys=keys)
+    return [(key,) for key in keys if counted.get(key, 0) <= model.cap]
 
 
 def _load(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
@@ -136,6 +128,7 @@ def _rescore(
     changed: Mapping[UUID, Record],
     others: Mapping[UUID, Record],
     shared: Mapping[str, set[UUID]],
+    crowded: Collection[str],
     model: Model,
 ) -> None:
     everyone = {**others, **changed}
@@ -144,7 +137,7 @@ def _rescore(
         key: holders_of([profiles[i] for i in ids], model)
         for key, ids in shared.items()
         if key.startswith(("email:", "phone:"))
-    }
+    } | dict.fromkeys(crowded, model.cap + 1)  # too many to count one by one: nobody's own
     pairs: dict[tuple[UUID, UUID], PairScore] = {}
     for ids in shared.values():
         for one in ids & changed.keys():
@@ -153,8 +146,8 @@ def _rescore(
                 if a != b and (a, b) not in pairs and everyone[a].type == everyone[b].type:
                     pairs[a, b] = score(profiles[a], profiles[b], model, holders)
     old = [r.id for r in changed.values() if not r.fresh]
-    if old:
-        connection.execute(delete(pair).where(pair.c.a.in_(old) | pair.c.b.in_(old)))
+    for side in ("a", "b"):
+        delete_by_keys(connection, pair, key=side, keys=old)
     rows = [
         {
             "a": a,
