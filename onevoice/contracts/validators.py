@@ -1,7 +1,7 @@
 """Two validators of one schema that always agree: a fast one for the verdict, a patient one for the reason.
 
-Takes a schema; gives a compiled jsonschema-rs validator and a `jsonschema` validator. Where the two libraries differ by
-themselves (formats, the regex flavour, multiples of fractions), the patient one asks the fast one: there is one dialect.
+Takes a schema; gives a compiled jsonschema-rs validator and a `jsonschema` validator. Where the two libraries differ
+by themselves (formats, the regex flavour, multiples of fractions), the patient one asks the fast one: one dialect.
 """
 
 from collections.abc import Iterator

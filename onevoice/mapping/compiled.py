@@ -42,7 +42,6 @@ class Mapping:
         writable: the hub may write records of this stream.
         acts: (channel, purpose) of the permissions that the stream has fields for.
         if_empty: source paths that are written only where the system holds nothing.
-        acts: (channel, purpose) of the permissions that the stream has a field for.
     """
 
     def __init__(self, file: MappingFile, steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> None:
@@ -56,7 +55,6 @@ class Mapping:
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
         self._by_sink = {observer.sink: observer for observer in self._sinks}
-        self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
 
@@ -121,17 +119,16 @@ class Mapping:
                 part[step.leaf] = step.get(data)
                 origins.update(step.origins)
             _place(canonical, group, part)
-        for observer in self._observers:
-            origins[observer.path] = observer.origin
+        origins.update(self._flag_origins)
         return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=origins)
 
     def observe(self, data: Json) -> tuple[ObservedFlag, ...]:
-        """Return what the record's consent fields say.
+        """Return what the record's consent fields say, without mapping the rest.
 
         Raises:
             RecordError: a field holds what its table does not know.
         """
-        return tuple(observer.observe(data) for observer in self._observers if observer.observe is not None)
+        return tuple([look(data) for look in self._observers])
 
     def to_source(self, canonical: Json, permissions: Table[tuple[str, str], Permission], lane: Lane) -> dict[str, Any]:
         """Return the value of each source path that this lane writes; what is absent or unknown is left out.

@@ -58,7 +58,10 @@ def moment(raw: Any) -> datetime:
     Raises:
         ValueError: it is no ISO 8601 time, or has no zone.
     """
-    value = datetime.fromisoformat(_string(raw))
+    try:
+        value = datetime.fromisoformat(_string(raw))
+    except ValueError:
+        raise ValueError("no ISO time") from None
     if value.tzinfo is None:
         raise ValueError("a time without zone")
     return value.astimezone(UTC)
@@ -85,7 +88,10 @@ def _text_of_number(raw: Any, data: Json) -> str | None:
 
 
 def _date(raw: Any, _data: Json) -> str:
-    return date.fromisoformat(_string(raw).strip()).isoformat()
+    try:
+        return date.fromisoformat(_string(raw).strip()).isoformat()
+    except ValueError:
+        raise ValueError("no ISO date") from None
 
 
 def _datetime(raw: Any, _data: Json) -> str:

@@ -4,11 +4,13 @@ Takes text and a region; gives E.164 or None for what is no possible number. Par
 so both directions are cached.
 """
 
+import re
 from functools import lru_cache
 
 import phonenumbers
 
 _CACHE = 1 << 16
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @lru_cache(maxsize=_CACHE)
@@ -18,9 +20,11 @@ def to_e164(text: str, region: str) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    # A number that can only be dialled locally is possible too, but names nobody in E.164.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return text if _E164.fullmatch(text) else None
 
 
 @lru_cache(maxsize=_CACHE)
