@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text, update
+from sqlalchemy import Connection, Select, func, select, text, update
 
 from onevoice.errors import FencedError
 from onevoice.store.bulk import upsert
@@ -36,9 +36,8 @@ class Lease:
             now = database_now(connection)
             row = connection.execute(_row(name)).one_or_none()
             if row is None:
-                created = {"name": name, "holder": holder, "fence": 1, "expires_at": now + timedelta(seconds=seconds)}
-                connection.execute(insert(lease_table), created)
-                return cls(name, holder, 1, seconds)
+                upsert(connection, lease_table, [_free(name, now)], key=["name"])  # two first takers may be at it
+                row = connection.execute(_row(name)).one()
             if row.holder != holder and row.expires_at > now:
                 return None
             fence = row.fence if row.holder == holder and row.expires_at > now else row.fence + 1
@@ -79,9 +78,12 @@ def keep_out(connection: Connection, name: str) -> None:
 
     What a person does then stands wholly before or wholly after each batch of whoever works under the lease.
     """
-    free = {"name": name, "holder": "", "fence": 0, "expires_at": database_now(connection)}
-    upsert(connection, lease_table, [free], key=["name"])
+    upsert(connection, lease_table, [_free(name, database_now(connection))], key=["name"])
     connection.execute(_row(name)).one()
+
+
+def _free(name: str, now: datetime) -> dict[str, Any]:
+    return {"name": name, "holder": "", "fence": 0, "expires_at": now}
 
 
 def _row(name: str) -> Select[Any]:
