@@ -6,6 +6,7 @@ when --amqp is given, else to the hub's HTTP door.
 
 from __future__ import annotations
 
+from samples.callcentre.amqp import user_in
 from samples.callcentre.app import CallCentre, build_app
 from samples.callcentre.store import CallCentreStore
 from samples.callcentre.suppression import SuppressionFolder
@@ -22,6 +23,11 @@ def main() -> None:
     arguments.add_argument("--system", default="callcentre", help="this system's name at the hub")
     arguments.add_argument("--publish-history", action="store_true", help="publish the past at the first start")
     options = arguments.parse_args()
+    if options.amqp:
+        try:
+            user_in(options.amqp)
+        except ValueError as error:
+            arguments.error(f"--amqp: {error}")
     options.data.mkdir(parents=True, exist_ok=True)
     store, journal = CallCentreStore(options.data, options.system), Journal(options.data / "journal.jsonl")
     for name in ("hub_url", "amqp"):

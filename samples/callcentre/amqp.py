@@ -7,6 +7,7 @@ message counts as taken only when the broker confirmed it and had a queue for it
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -23,8 +24,9 @@ class AmqpSender:
     """Publishes events; used by one thread only."""
 
     def __init__(self, url: str, password: Callable[[], str | None], system: str) -> None:
-        """`url` is amqp://user@host:port/vhost, without a password."""
+        """`url` is amqp://user@host:port/vhost, without a password; ValueError otherwise."""
         self.target = url
+        self._user = user_in(url)
         self._password = password
         self._system = system
         self._connection: pika.BlockingConnection | None = None
@@ -42,7 +44,7 @@ class AmqpSender:
                     content_type=CONTENT_TYPE,
                     delivery_mode=pika.DeliveryMode.Persistent,
                     message_id=message.delivery_id,
-                    user_id=self._parameters().credentials.username,
+                    user_id=self._user,
                 ),
                 mandatory=True,
             )
@@ -76,9 +78,18 @@ class AmqpSender:
         return self._channel
 
     def _parameters(self) -> pika.URLParameters:
-        parameters = pika.URLParameters(self.target)
-        user = parameters.credentials.username
-        parameters.credentials = pika.PlainCredentials(user, self._password() or "")
+        parts = urlsplit(self.target)
+        address = parts.netloc.rpartition("@")[2]
+        netloc = f"{quote(self._user, safe='')}:{quote(self._password() or '', safe='')}@{address}"
+        parameters = pika.URLParameters(urlunsplit(parts._replace(netloc=netloc)))
         parameters.blocked_connection_timeout = TIMEOUT
         parameters.socket_timeout = TIMEOUT
         return parameters
+
+
+def user_in(url: str) -> str:
+    """The user of a broker's URL. Raises ValueError when it is not amqp(s)://user@host/vhost without a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"amqp", "amqps"} or not parts.username or not parts.hostname or parts.password:
+        raise ValueError("the broker's URL must be amqp://user@host:port/vhost, without a password")
+    return unquote(parts.username)

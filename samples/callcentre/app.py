@@ -20,7 +20,7 @@ import phonenumbers
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel, Field
 
-from samples.callcentre.amqp import AmqpSender
+from samples.callcentre.amqp import AmqpSender, user_in
 from samples.callcentre.hub import HttpSender, new_session, screen_pop
 from samples.callcentre.shape import COST_PER_SECOND
 from samples.callcentre.store import CallCentreStore
@@ -154,6 +154,11 @@ def _admin(centre: CallCentre, token: str) -> APIRouter:
 
     @router.put("/hub", status_code=204)
     def set_hub(request: dict[Literal["hub_url", "amqp"], str]) -> None:
+        if "amqp" in request:
+            try:
+                user_in(request["amqp"])
+            except ValueError as error:
+                raise HTTPException(422, str(error)) from None
         for name, value in request.items():
             centre.store.set(name, value)
 

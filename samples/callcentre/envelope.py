@@ -1,7 +1,7 @@
 """The envelope that the call centre's events travel in: CloudEvents 1.0, structured JSON.
 
-`envelope(stream, record)` gives the text of one event. One rule: the sequence is the record's own version, so a receiver
-can put events in order and see which it knows already.
+`envelope(stream, record)` gives the text of one event. One rule: the sequence is the record's own version, so that a
+receiver can put events in order and see which it knows already.
 """
 
 from __future__ import annotations

@@ -99,8 +99,12 @@ class SuppressionFolder:
         return True
 
     def _run(self) -> None:
-        while not self._stop.wait(0 if self.look() else POLL):
-            pass
+        while not self._stop.wait(POLL):
+            try:
+                self.look()
+            except OSError as error:
+                # a full disk or a lost folder: the claimed list stays where it is and is tried again
+                self._journal.note("suppression not loaded", None, {"error": type(error).__name__})
 
     def _load(self, content: bytes, rows: list[tuple[str, ...]]) -> None:
         self._store.replace_list(rows)

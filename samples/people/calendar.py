@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
-AS_OF = datetime(2025, 6, 30, 18, 0, tzinfo=UTC)
-OLDEST = datetime(2019, 1, 2, 8, 0, tzinfo=UTC)
+AS_OF = datetime(2026, 6, 30, 18, 0, tzinfo=UTC)
+OLDEST = datetime(2020, 1, 2, 8, 0, tzinfo=UTC)
 
 
 def stamp(moment: datetime) -> str:
-    """`2025-06-30T18:00:00.000000Z` for a moment in UTC."""
+    """`2026-06-30T18:00:00.000000Z` for a moment in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

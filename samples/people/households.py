@@ -68,7 +68,7 @@ class _Registry:
     def birthday(self, families: tuple[str, ...], youngest: int, oldest: int, taken: set[date]) -> date:
         """A birth date that nobody of these family names or of this household has."""
         while True:
-            born = date(2025, 1, 1) - timedelta(days=self.chance.randrange(youngest * 365, oldest * 365))
+            born = date(2026, 1, 1) - timedelta(days=self.chance.randrange(youngest * 365, oldest * 365))
             keys = {(family, born) for family in families}
             if born not in taken and not keys & self._born:
                 self._born |= keys

@@ -13,7 +13,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def stamp(moment: datetime) -> str:
-    """`2025-06-30T18:00:00.000000Z` for an aware moment."""
+    """`2026-06-30T18:00:00.000000Z` for an aware moment."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

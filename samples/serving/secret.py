@@ -20,7 +20,8 @@ def secret(name: str) -> str:
 
 
 def optional_secret(name: str) -> str | None:
-    """The secret called `name`, or None when it is not set."""
+    """The secret called `name`, or None when it is not set or its file is not there yet."""
     if file := os.environ.get(f"{name}_FILE"):
-        return Path(file).read_text(encoding="utf-8").strip()
+        path = Path(file)
+        return path.read_text(encoding="utf-8").strip() or None if path.exists() else None
     return os.environ.get(name) or None
