@@ -5,6 +5,7 @@ The receipt is two files, the sidecar being written last. A receipt that is unde
 
 from pathlib import Path
 
+from onevoice.sdk import OperatorError, RecordError
 from onevoice.sdk.files import csv_rows, json_object, read_whole
 
 COLUMNS = ("channel", "point", "purpose", "reason", "since")
@@ -25,14 +26,18 @@ class ReceiptReader:
         """Return (channel, point, purpose) of each entry in force; None when there is no complete receipt.
 
         Raises:
-            RecordError: the receipt is damaged.
-            OperatorError, TransientError: see `read_whole`.
+            OperatorError: the receipt is damaged, or may not be read.
+            TransientError: the disk fails.
         """
         sidecar = read_whole(self._outbox / SIDECAR, where=self._where)
         content = read_whole(self._outbox / RECEIPT, where=self._where)
         if sidecar is None or content is None:
             return None
-        rows = csv_rows(content, COLUMNS, where=self._where)
-        if json_object(sidecar, where=self._where).get("rows") != len(rows):
+        try:
+            rows = csv_rows(content, COLUMNS, where=self._where)
+            expected = json_object(sidecar, where=self._where).get("rows")
+        except RecordError as damage:
+            raise OperatorError(f"{damage}; the receipt is damaged, have the call centre load the list again") from None
+        if expected != len(rows):
             return None
         return frozenset((row["channel"], row["point"], row["purpose"]) for row in rows)

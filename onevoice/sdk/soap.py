@@ -21,14 +21,27 @@ import zeep.helpers
 import zeep.plugins
 import zeep.transports
 import zeep.xsd
+import zeep.xsd.elements.attribute
+import zeep.xsd.types.simple
 
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, RefusedError, TransientError
 from onevoice.sdk.contract import PinnedWsdl
 from onevoice.sdk.exchange import Exchange
 from onevoice.sdk.place import place
 
-# zeep logs whole envelopes, values included, and does so on conversion errors too.
+# zeep logs whole envelopes, values included.
 logging.getLogger("zeep").setLevel(logging.CRITICAL + 1)
+
+
+class _Loud:
+    """Stands where zeep logs a value that does not fit its type, and would go on as if the value were absent."""
+
+    def exception(self, *_: object) -> None:
+        raise zeep.exceptions.XMLParseError("a value does not fit its type")
+
+
+zeep.xsd.types.simple.logger = _Loud()  # type: ignore[assignment]
+zeep.xsd.elements.attribute.logger = _Loud()  # type: ignore[assignment]
 
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")

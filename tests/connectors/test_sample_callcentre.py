@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from onevoice.errors import ConfigurationError, OperatorError, RecordError
+from onevoice.errors import ConfigurationError, OperatorError
 from onevoice.sdk import ListEntry, ListWriter, RecordWriter
 from samples.callcentre.store import CallCentreStore
 from samples.callcentre.suppression import SuppressionFolder
@@ -94,7 +94,7 @@ def test_a_damaged_receipt_is_named_and_not_quoted(centre: Centre, connector: An
     connector.write_list("suppression", [PHONE])
     centre.lists.look()
     (centre.folder / "outbox" / "suppression-loaded.csv").write_text("channel,point\nphone,+442079460000\n")
-    with pytest.raises(RecordError, match="lacks the column purpose") as caught:
+    with pytest.raises(OperatorError, match="lacks the column purpose") as caught:
         connector.readback_list("suppression")
     assert "+4420" not in str(caught.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,23 @@ from onevoice.sdk import RecordWriter
 from samples.crm.server import CrmServer
 from samples.crm.service import CrmService
 from samples.crm.store import CrmStore
-from samples.population import generate
+from samples.population import Population, generate
 from samples.serving.journal import Journal
 
 PEOPLE = 900
 USER, PASSWORD = "onevoice@crm.example", "p4ssword"
 
 
+@cache
+def population() -> Population:
+    return generate(PEOPLE, 1)
+
+
 class Crm:
     """The sample CRM and what was loaded into it."""
 
     def __init__(self, folder: Path) -> None:
-        records = generate(PEOPLE, 1).records
+        records = population().records
         self.contacts = {row["Id"]: row for row in records["crm", "Contact"]}
         self.cases = {row["Id"]: row for row in records["crm", "Case"]}
         self.store = CrmStore(folder)

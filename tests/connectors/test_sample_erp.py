@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import RecordWriter
 from samples.erp.database import create, grant_hub, load, open_engine
 from samples.erp.schema import ADDRESSES, CUSTOMERS, JOURNAL
-from samples.population import generate
+from samples.population import Population, generate
 
 PEOPLE = 2200
 ROLE, PASSWORD = "erp_hub", "h0b-secret"
+
+
+@cache
+def population() -> Population:
+    return generate(PEOPLE, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +64,16 @@ def erp(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Erp]:
     create(url)
     if secrets:
         grant_hub(url, ROLE, PASSWORD)
-    population = generate(PEOPLE, 1)
-    rows = {stream: population.records["erp", stream] for stream in ("customer", "order")}
-    load(url, rows["customer"], population.erp_addresses, rows["order"])
+    people = population()
+    rows = {stream: people.records["erp", stream] for stream in ("customer", "order")}
+    load(url, rows["customer"], people.erp_addresses, rows["order"])
     owner = open_engine(url)
     yield Erp(
         owner=owner,
         settings=dict(settings),
         secrets=secrets,
         customers={row["customer_no"]: row for row in rows["customer"]},
-        addresses={row["customer_no"]: row for row in population.erp_addresses if row["kind"] == "main"},
+        addresses={row["customer_no"]: row for row in people.erp_addresses if row["kind"] == "main"},
         orders={row["order_no"]: row for row in rows["order"]},
     )
     owner.dispose()
@@ -126,6 +132,20 @@ def test_a_poll_sees_an_address_change_that_left_the_customer_alone(erp: Erp, co
     assert after[key].version > before[key].version
     assert later["after"] == [after[key].version, key]
     assert read_all(connector, "customers", later)[1] == later
+
+
+@pytest.mark.parametrize("erp", ["postgresql"], indirect=True)  # SQLite has one writer at a time: nothing overtakes
+def test_a_change_that_commits_after_the_poll_passed_its_time_is_not_skipped(erp: Erp, connector: Any) -> None:
+    _, cursor = read_all(connector, "customers")
+    slow, quick, *_ = erp.customers
+    with erp.owner.connect() as connection, connection.begin():
+        connection.execute(sa.update(CUSTOMERS).where(CUSTOMERS.c.customer_no == slow).values(email="slow@example.com"))
+        erp.clerk(sa.update(CUSTOMERS).where(CUSTOMERS.c.customer_no == quick).values(email="quick@example.com"))
+        seen, cursor = read_all(connector, "customers", cursor)
+        assert cursor["after"][1] == quick
+        assert slow not in seen or seen[slow].data["email"] != "slow@example.com"
+    seen, _ = read_all(connector, "customers", cursor)
+    assert seen[slow].data["email"] == "slow@example.com"
 
 
 def test_a_write_reaches_customer_and_address_and_gives_the_new_version(erp: Erp, connector: Any) -> None:

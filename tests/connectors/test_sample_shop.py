@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import queue
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ import uvicorn
 from onevoice.errors import ConfigurationError, OperatorError, RecordError, RefusedError, TransientError
 from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import Receiver, RecordWriter
-from samples.population import generate
+from samples.population import Population, generate
 from samples.serving.bucket import TokenBucket
 from samples.serving.journal import Journal
 from samples.shop.app import Shop, build_app
@@ -31,11 +34,16 @@ TOKEN, SECRET = "t0ken-secret", "wh-secret"
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 
 
+@cache
+def population() -> Population:
+    return generate(PEOPLE, 1)
+
+
 class RunningShop:
     """The sample shop on a free port, and what was loaded into it."""
 
     def __init__(self, folder: Path) -> None:
-        records = generate(PEOPLE, 1).records
+        records = population().records
         self.customers = {str(row["id"]): row for row in records["shop", "customer"]}
         self.orders = {str(row["id"]): row for row in records["shop", "order"]}
         self.store = ShopStore(folder)
@@ -237,6 +245,33 @@ def test_a_signed_webhook_gives_its_record(receiver: Any) -> None:
     for seconds in (-299, 299):
         at = NOW + timedelta(seconds=seconds)
         assert receiver.receive(pushed(body, at=at), body)
+
+
+def test_what_the_shop_itself_sends_is_accepted(shop: RunningShop, connector: Any) -> None:
+    came: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.put((dict(self.headers.items()), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    door = HTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=door.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        shop.store.subscribe(f"http://127.0.0.1:{door.server_address[1]}/")
+        key = next(iter(shop.customers))
+        shop.store.change(int(key), {"accepts_email_marketing": False})
+        headers, body = came.get(timeout=10)
+    finally:
+        door.shutdown()
+        thread.join(5)
+        door.server_close()
+    assert connector.receive(headers, body) == [one(connector, key)]
 
 
 def test_a_webhook_that_is_not_proven_is_refused(receiver: Any, connect: Any) -> None:

@@ -110,6 +110,7 @@ def test_a_call_goes_to_the_configured_endpoint_and_sends_nil_for_none(server: A
         (b"", 200, TransientError, "unreadable"),
         (SAVED[:120], 200, TransientError, "unreadable"),
         (envelope(f"<t:other>{MARK}</t:other>"), 200, OperatorError, "does not fit the pinned WSDL"),
+        (envelope(f"<t:saveResponse><t:count>{MARK}</t:count></t:saveResponse>"), 200, OperatorError, "does not fit"),
         (f'<!DOCTYPE x [<!ENTITY e "{MARK}">]>'.encode() + SAVED, 200, TransientError, "unreadable"),
         (b"", 404, OperatorError, "HTTP 404"),
         (b"", 401, OperatorError, "HTTP 401"),
