@@ -234,7 +234,7 @@ def _storable(value: object) -> str:
 
 def _depth_exceeds(document: object, limit: int) -> bool:
     level: list[Any] = [document]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
         if not level:
             return False

@@ -18,7 +18,7 @@ from onevoice.errors import TransientError
 from onevoice.store import Store
 from onevoice.store.tables import queue_message as rows
 
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
 
 _COUNT_FREE = (
     "select count(*) from (select 1 from queue_message"

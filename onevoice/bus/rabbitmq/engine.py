@@ -47,6 +47,9 @@ class RabbitBus:
         self._consumers: list[RabbitConsumer] = []
         # Declared again on every connection: a broker that lost its disk gets its queues back.
         self._publisher = Publisher(self._parameters, declare=topology.declare)
+        if not self._publisher.link.wait_settled(ANSWER_SECONDS):
+            self._publisher.close()
+            raise TransientError("rabbitmq: the broker went away while connecting")
 
     def publish_records(self, envelopes: Sequence[Envelope]) -> None:
         """See `Bus.publish_records`."""
@@ -108,7 +111,8 @@ def _parameters(url: str) -> pika.URLParameters:
     except (ValueError, TypeError, KeyError, AttributeError):
         # Without a cause: the library's message repeats the URL, password and all.
         raise ConfigurationError("bus.url: write amqp://user:password@host:5672/vhost") from None
-    parameters.heartbeat = HEARTBEAT_SECONDS
+    if parameters.heartbeat is None:
+        parameters.heartbeat = HEARTBEAT_SECONDS
     parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
     parameters.socket_timeout = ANSWER_SECONDS
     parameters.stack_timeout = 2 * ANSWER_SECONDS

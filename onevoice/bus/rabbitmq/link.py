@@ -45,6 +45,7 @@ class Link:
         self._connection: pika.SelectConnection | None = None
         self._channel: Channel | None = None
         self._closing = threading.Event()
+        self._settled = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -57,9 +58,14 @@ class Link:
             self._connection.ioloop.add_callback_threadsafe(action)
             return True
 
+    def wait_settled(self, seconds: float) -> bool:
+        """Wait until the channel has done its work for the first time."""
+        return self._settled.wait(seconds)
+
     def settled(self) -> None:
         """Note that the channel does its work, so that the next loss is answered at once. I/O thread."""
         self._failures = 0
+        self._settled.set()
 
     def renew_channel(self) -> None:
         """Go on with a new channel on the same connection. I/O thread."""
@@ -80,10 +86,14 @@ class Link:
     def fail(self) -> None:
         """Give the connection up and make a new one. I/O thread."""
         connection = self._connection
-        if connection is not None and not (connection.is_closing or connection.is_closed):
-            connection.close()
-            # A broker that hangs would never answer the good-bye.
-            connection.ioloop.call_later(_CLOSE_SECONDS / 2, connection.ioloop.stop)
+        if connection is None or connection.is_closing or connection.is_closed:
+            return
+        if not connection.is_open:
+            connection.ioloop.stop()  # half open: pika cannot close it in order
+            return
+        connection.close()
+        # A broker that hangs would never answer the good-bye.
+        connection.ioloop.call_later(_CLOSE_SECONDS / 2, connection.ioloop.stop)
 
     def close(self) -> None:
         """End the connection and the thread; waits for both. What was handed to `call` before is still done."""
@@ -128,11 +138,12 @@ class Link:
         self._on_open(channel)
 
     def _channel_closed(self, channel: Channel, reason: Exception) -> None:
-        if channel is self._channel and not self._closing.is_set():
-            _log.warning("channel closed", connection=self._name, code=getattr(reason, "reply_code", None))
+        if channel == self._channel:
+            if channel.connection.is_open and not self._failures:
+                _log.warning("channel closed", connection=self._name, code=getattr(reason, "reply_code", None))
             self.fail()
 
     def _down(self, connection: pika.SelectConnection, reason: Exception | str) -> None:
-        if not self._closing.is_set():
+        if not self._closing.is_set() and not self._failures:  # said once, not at every try
             _log.warning("connection lost", connection=self._name, error=type(reason).__name__)
         connection.ioloop.stop()

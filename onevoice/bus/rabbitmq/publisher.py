@@ -87,6 +87,7 @@ class Publisher:
                 raise TransientError("rabbitmq: the bus is closed")
             attempt = self._try(left, deadline)
             if attempt.returned:
+                self.link.call(partial(self._leave, attempt.channel))  # the next channel declares the queues again
                 raise TransientError("rabbitmq: a message found no queue; was a queue deleted by hand?", retry_after=5)
             left = attempt.left()
             if attempt.refused:
