@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -199,6 +200,26 @@ def test_of_writers_that_read_the_same_version_one_wins(erp: Erp, connect: Any) 
     for thread in threads:
         thread.join(20)
     assert sorted(outcomes) == ["applied", "conflict", "conflict", "conflict"]
+
+
+@pytest.mark.parametrize("erp", ["postgresql"], indirect=True)  # SQLite locks the whole file at the start
+def test_a_write_waits_for_a_clerk_who_is_changing_the_address(erp: Erp, connector: Any) -> None:
+    key = next(iter(erp.addresses))
+    change = Change(key=key, fields={"email": "late@example.com"}, expected_version=one(connector, key).version)
+    outcomes: list[WriteOutcome] = []
+    writer = threading.Thread(target=lambda: outcomes.append(connector.write("customers", [change])[0].outcome))
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE usename = :role AND wait_event_type = 'Lock'")
+    with erp.owner.connect() as clerk, clerk.begin():
+        clerk.execute(sa.update(ADDRESSES).where(ADDRESSES.c.customer_no == key).values(city="Leeds"))
+        writer.start()
+        deadline = time.monotonic() + 10
+        with erp.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+            while writer.is_alive() and not watcher.execute(waiting, {"role": ROLE}).scalar_one():
+                assert time.monotonic() < deadline, "the writer neither waits nor ends"
+                writer.join(0.02)
+    writer.join(10)
+    assert outcomes == [WriteOutcome.CONFLICT]
+    assert one(connector, key).data["email"] == erp.customers[key]["email"]
 
 
 def test_each_change_gets_its_own_result(erp: Erp, connector: Any) -> None:
