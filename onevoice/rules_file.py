@@ -7,6 +7,7 @@ write there; nothing is guessed or filled in.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,19 @@ class Section:
         content = self._value(name)
         self.demand(isinstance(content, dict), name, "a section of `key: value` lines")
         return Section(file=self.file, key=self._path(name), content=content)
+
+    def text(self, name: str) -> str:
+        """Return a text that is not blank."""
+        value = self._value(name)
+        self.demand(isinstance(value, str) and bool(value.strip()), name, "a text")
+        return str(value)
+
+    def day(self, name: str) -> date:
+        """Return a day."""
+        value = self._value(name)
+        sound = isinstance(value, date) and not isinstance(value, datetime)
+        self.demand(sound, name, "a day without quotes, such as 2026-12-31")
+        return date(value.year, value.month, value.day)
 
     def number(self, name: str) -> float:
         """Return a number."""

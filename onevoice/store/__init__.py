@@ -4,4 +4,4 @@ from onevoice.store.bulk import count_by_key, delete_by_keys, rows_by_keys, upse
 from onevoice.store.engine import Store, open_store
 from onevoice.store.lease import Lease, keep_out
 
-__all__ = ["Lease", "Store", "keep_out", "open_store", "rows_by_keys", "upsert"]
+__all__ = ["Lease", "Store", "count_by_key", "delete_by_keys", "keep_out", "open_store", "rows_by_keys", "upsert"]

@@ -1,0 +1,20 @@
+"""Customers: looked up, shown, explained, told in context, merged, split and unmerged. The API and the CLI share it."""
+
+from onevoice.workers.customers.customers import Customers, open_customers
+from onevoice.workers.customers.explanation import CustomerExplanation, PairExplanation
+from onevoice.workers.customers.judgement import Judgement
+from onevoice.workers.customers.judging import JudgementResult
+from onevoice.workers.customers.permission import PointPermission
+from onevoice.workers.customers.view import CustomerView, RecordView
+
+__all__ = [
+    "CustomerExplanation",
+    "CustomerView",
+    "Customers",
+    "Judgement",
+    "JudgementResult",
+    "PairExplanation",
+    "PointPermission",
+    "RecordView",
+    "open_customers",
+]

@@ -1,0 +1,257 @@
+"""Customers as people and touch points ask for them: found, shown, explained, permitted, told in context, changed.
+
+Takes references as people write them; joins the rooms. The one rule: reading changes nothing, and every answer is read
+in one transaction.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from onevoice.consent import Gate
+from onevoice.conversation import (
+    Context,
+    ContextRules,
+    Entry,
+    Known,
+    Moment,
+    OfferRules,
+    ValueRules,
+    anonymous_context,
+    candidates_context,
+    known_context,
+    orders_of,
+    timeline,
+)
+from onevoice.errors import RefusedError
+from onevoice.identity import Model
+from onevoice.master import Survivorship
+from onevoice.messages import RecordRef
+from onevoice.store import Store
+from onevoice.workers.customers.explanation import (
+    CustomerExplanation,
+    PairExplanation,
+    explain_customer,
+    explain_pairs,
+)
+from onevoice.workers.customers.judging import JudgementResult, Judging
+from onevoice.workers.customers.permission import (
+    PointPermission,
+    bare_holding,
+    holding_of,
+    objects_to_marketing,
+    permissions_now,
+    point_permissions,
+    strictest_of_all,
+)
+from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
+from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
+from onevoice.workers.hub import Hub
+from onevoice.workers.ingest.record import Record, load_records
+
+CONTEXT_ENTRIES = 200
+MOST_CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """The customers of one hub. Every `reference` may be an id, `rec:…`, `phone:+…` or `email:…`."""
+
+    store: Store
+    gate: Gate
+    model: Model
+    survivorship: Survivorship
+    rules: ContextRules
+    judging: Judging
+
+    def find(self, reference: str) -> list[UUID]:
+        """Return the customers that a reference fits, sorted; none when nobody is known under it.
+
+        Raises:
+            RefusedError: it is no reference.
+        """
+        with self.store.transaction() as connection:
+            return customers_of(connection, parse_reference(reference))
+
+    def show(self, reference: str) -> CustomerView:
+        """Return a customer.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one.
+        """
+        with self.store.transaction() as connection:
+            return load_view(connection, _the_one(connection, reference))
+
+    def explain(self, reference: str) -> CustomerExplanation:
+        """Return why the customer's values, links and judgements are what they are.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one.
+        """
+        with self.store.transaction() as connection:
+            return explain_customer(connection, _the_one(connection, reference), self.survivorship)
+
+    def explain_pair(self, one: str, other: str) -> PairExplanation:
+        """Return why two records are one customer or not; of two customers, their most alike pair of records.
+
+        `rec:…` names that record, everything else the customer that it resolves to.
+
+        Raises:
+            RefusedError: a reference fits nobody or several, or both name one and the same record.
+        """
+        with self.store.transaction() as connection:
+            ones, others = _records(connection, one), _records(connection, other)
+            if {r.id for r in ones} == {r.id for r in others}:
+                raise RefusedError("explain: both references name the same records; name two that differ")
+            return explain_pairs(connection, ones, others, self.model)
+
+    def timeline(self, reference: str, *, limit: int = 50, before: str | None = None) -> list[Entry]:
+        """Return the customer's interactions, orders and acts, the newest first.
+
+        Args:
+            before: `cursor` of the last entry of the page before.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one; or `before` is no cursor.
+        """
+        with self.store.transaction() as connection:
+            holding = holding_of(connection, _the_one(connection, reference))
+            return timeline(
+                connection, holding.records, holding.points, holding.acts, limit=limit, before=before
+            )
+
+    def permissions(self, reference: str) -> list[PointPermission]:
+        """Return what may be done at each contact point of the customer, with the acts that say so.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one.
+        """
+        with self.store.transaction() as connection:
+            return point_permissions(self.gate, holding_of(connection, _the_one(connection, reference)))
+
+    def context(
+        self, reference: str, *, channel: str | None = None, department: str | None = None, now: datetime | None = None
+    ) -> Context:
+        """Return what a touch point needs when this customer is there; of nobody known, what holds at the point.
+
+        Raises:
+            RefusedError: it is no reference.
+        """
+        asked = parse_reference(reference)
+        moment = Moment(now=now or datetime.now(UTC), channel=channel, department=department)
+        with self.store.transaction() as connection:
+            found = customers_of(connection, asked)
+            if not found:
+                return self._anonymous(connection, asked.point, moment)
+            if len(found) > 1:
+                return self._candidates(connection, found, asked, moment)
+            return self._known(connection, found[0], asked.point, moment)
+
+    def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
+        """Say that two customers are one.
+
+        Raises:
+            RefusedError: see `Judging.merge`; or a reference fits nobody or several.
+        """
+        with self.store.transaction() as connection:
+            a, b = _the_one(connection, one), _the_one(connection, other)
+        return self.judging.merge(a, b, actor=actor, reason=reason)
+
+    def split(self, reference: str, records: Collection[RecordRef], *, actor: str, reason: str) -> JudgementResult:
+        """Say that some of a customer's records are somebody else's.
+
+        Raises:
+            RefusedError: see `Judging.split`; or the reference fits nobody or several.
+        """
+        with self.store.transaction() as connection:
+            customer = _the_one(connection, reference)
+        return self.judging.split(customer, records, actor=actor, reason=reason)
+
+    def retract(self, judgement: UUID, *, actor: str) -> JudgementResult:
+        """Take a judgement back: undo a merge or a split.
+
+        Raises:
+            RefusedError: there is none under this id, or it was retracted before.
+        """
+        return self.judging.retract(judgement, actor=actor)
+
+    def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
+        view = load_view(connection, customer)
+        holding = holding_of(connection, customer)
+        known = Known(
+            id=view.id,
+            type=view.type,
+            golden=view.golden,
+            golden_at=view.updated_at,
+            entries=timeline(connection, holding.records, holding.points, holding.acts, limit=CONTEXT_ENTRIES),
+            orders=orders_of(connection, holding.records),
+        )
+        objected = objects_to_marketing(self.gate, holding)
+        return known_context(
+            known, permissions_now(self.gate, holding, point), self.rules, moment, objected=objected
+        )
+
+    def _candidates(
+        self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment
+    ) -> Context:
+        holdings = [holding_of(connection, customer) for customer in found]
+        views = [load_view(connection, customer) for customer in list(found)[:MOST_CANDIDATES]]
+        return candidates_context(
+            [(view.id, view.golden) for view in views],
+            strictest_of_all(self.gate, holdings, asked.point),
+            self.rules,
+            moment,
+        )
+
+    def _anonymous(self, connection: Connection, point: str | None, moment: Moment) -> Context:
+        holding = bare_holding(connection, point)
+        entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
+        return anonymous_context(
+            entries,
+            permissions_now(self.gate, holding, point),
+            self.rules,
+            moment,
+            objected=objects_to_marketing(self.gate, holding),
+        )
+
+
+def open_customers(hub: Hub) -> Customers:
+    """Return the customers of a hub, with the rules for value and offers.
+
+    Raises:
+        ConfigurationError: a rule is wrong; the text names the key.
+    """
+    folder = hub.config.root / "rules"
+    value = ValueRules.load(folder / "value.yaml")
+    offers = OfferRules.load(folder / "offers.yaml", tiers=value.tier_names, stages=value.stage_names)
+    return Customers(
+        store=hub.store,
+        gate=hub.gate,
+        model=hub.model,
+        survivorship=hub.survivorship,
+        rules=ContextRules(value=value, offers=offers),
+        judging=Judging(hub.store, hub.ingest),
+    )
+
+
+def _the_one(connection: Connection, reference: str) -> UUID:
+    found = customers_of(connection, parse_reference(reference))
+    if not found:
+        raise unknown_customer()
+    if len(found) > 1:
+        ids = ", ".join(map(str, found[:MOST_CANDIDATES]))
+        raise RefusedError(f"customer: {len(found)} fit this reference; name one of {ids}")
+    return found[0]
+
+
+def _records(connection: Connection, reference: str) -> list[Record]:
+    asked = parse_reference(reference)
+    if asked.record is None:
+        return members_of(connection, _the_one(connection, reference))
+    found = [r for r in load_records(connection, [asked.record]).values() if r.is_party]
+    if not found:
+        raise RefusedError(f"{asked.record}: no person or organisation is known under this key")
+    return found

@@ -1,0 +1,159 @@
+"""What a person decides about who is who: merge, split, and taking either back.
+
+Takes customers and records, gives judgements. The one rule: a change is one transaction, from which ingest is kept out;
+what contradicts standing judgements is refused with the chain shown, and changes nothing.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy import Connection
+
+from onevoice.errors import RefusedError
+from onevoice.identity import JudgedPair, contradiction
+from onevoice.messages import RecordRef
+from onevoice.store import Store, keep_out, rows_by_keys
+from onevoice.store.tables import pair
+from onevoice.workers.customers.judgement import Judgement, record, standing, withdraw
+from onevoice.workers.customers.view import members_of, unknown_customer
+from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.record import Record, load_records
+
+_INGEST = "ingest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgementResult:
+    """What a change brought about.
+
+    Attributes:
+        judgements: what was written, or the one that was retracted.
+        customers: the customers that its records are grouped into now, sorted.
+    """
+
+    judgements: tuple[Judgement, ...]
+    customers: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Changes who is who, as people say."""
+
+    store: Store
+    ingest: Ingest
+
+    def merge(self, a: UUID, b: UUID, *, actor: str, reason: str) -> JudgementResult:
+        """Say that two customers are one: a judgement `same` between their oldest records.
+
+        Raises:
+            RefusedError: they are one already, of different types, or it contradicts what was judged before.
+        """
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            one, other = _oldest(connection, a), _oldest(connection, b)
+            if one.id == other.id:
+                raise RefusedError(f"customer {one.id}: these two are one customer already")
+            if one.type != other.type:
+                raise RefusedError(f"customers {one.id}, {other.id}: a person and an organisation are never merged")
+            words = [JudgedPair(verdict="same", a=one.ref, b=other.ref)]
+            return self._judge(connection, words, {a, b}, actor, reason)
+
+    def split(self, customer: UUID, refs: Collection[RecordRef], *, actor: str, reason: str) -> JudgementResult:
+        """Say that some records of a customer are somebody else's.
+
+        A judgement `different` is written for every cross pair that was found alike or judged one before, at least one.
+
+        Raises:
+            RefusedError: a record is not the customer's, none or all of them are named, or it contradicts what was
+                judged before.
+        """
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            members = members_of(connection, customer)
+            leaving = [m for m in members if m.ref in refs]
+            staying = [m for m in members if m.ref not in refs]
+            if not members:
+                raise unknown_customer()
+            if len(leaving) != len(set(refs)):
+                raise RefusedError(f"customer {customer}: a record to be split off is not among its records")
+            if not leaving or not staying:
+                raise RefusedError(f"customer {customer}: name some of its records, not none and not all")
+            words = [
+                JudgedPair(verdict="different", a=a.ref, b=b.ref) for a, b in _tied(connection, leaving, staying)
+            ]
+            return self._judge(connection, words, {customer}, actor, reason)
+
+    def retract(self, judgement: UUID, *, actor: str) -> JudgementResult:
+        """Take a judgement back; what it had merged or split stands as if it had never been said.
+
+        Raises:
+            RefusedError: there is none under this id, or it was retracted before.
+        """
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            judged = withdraw(connection, judgement, actor=actor, now=datetime.now(UTC))
+            records = load_records(connection, {judged.a, judged.b})
+            customers = {r.customer_id for r in records.values() if r.customer_id is not None}
+            self.ingest.reground(connection, customers)
+            return _result(connection, [judged])
+
+    def _judge(
+        self,
+        connection: Connection,
+        words: Sequence[JudgedPair[RecordRef]],
+        customers: Collection[UUID],
+        actor: str,
+        reason: str,
+    ) -> JudgementResult:
+        if not reason.strip():
+            raise RefusedError("judgement: say why, for those who come after")
+        before = standing(connection)
+        _refuse_contradiction(before, words)
+        now = datetime.now(UTC)
+        judgements = [
+            Judgement(
+                id=uuid_utils.uuid7(), verdict=said.verdict, a=said.a, b=said.b, actor=actor, reason=reason, made_at=now
+            )
+            for said in words
+        ]
+        record(connection, judgements, replaced=before)
+        self.ingest.reground(connection, customers)
+        return _result(connection, judgements)
+
+
+def _refuse_contradiction(before: Sequence[Judgement], words: Sequence[JudgedPair[RecordRef]]) -> None:
+    replaced = [{said.a, said.b} for said in words]
+    remaining = [judged.pair for judged in before if {judged.a, judged.b} not in replaced]
+    for said in words:
+        chain = contradiction(remaining, said)
+        if chain is not None:
+            shown = " - ".join(map(str, chain))
+            raise RefusedError(f"contradicts what was judged before: {shown}; retract one of those judgements first")
+
+
+def _oldest(connection: Connection, customer: UUID) -> Record:
+    members = members_of(connection, customer)
+    if not members:
+        raise unknown_customer()
+    return min(members, key=lambda m: m.id)
+
+
+def _tied(connection: Connection, leaving: Sequence[Record], staying: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """The cross pairs that something holds together; the oldest of either side where nothing directly does."""
+    crossing = {(min(a.id, b.id), max(a.id, b.id)): (a, b) for a in leaving for b in staying}
+    scored = rows_by_keys(connection, pair, [pair.c.a, pair.c.b], key=["a", "b"], keys=list(crossing))
+    tied = {(row.a, row.b) for row in scored}
+    said_same = [{judged.a, judged.b} for judged in standing(connection) if judged.verdict == "same"]
+    tied |= {ids for ids, (a, b) in crossing.items() if {a.ref, b.ref} in said_same}
+    if not tied:
+        return [(min(leaving, key=lambda m: m.id), min(staying, key=lambda m: m.id))]
+    return [crossing[ids] for ids in sorted(tied)]
+
+
+def _result(connection: Connection, judgements: Sequence[Judgement]) -> JudgementResult:
+    refs = {ref for judged in judgements for ref in (judged.a, judged.b)}
+    customers = {r.customer_id for r in load_records(connection, refs).values() if r.customer_id is not None}
+    return JudgementResult(judgements=tuple(judgements), customers=tuple(sorted(customers)))
