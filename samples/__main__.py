@@ -28,6 +28,8 @@ def main() -> None:
         seed(options.data, options.people, options.seed, erp_url)
         return
     stop = {signal.SIGINT, signal.SIGTERM}
+    # SIGTERM while the servers start ends them too, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Company(options.data, people=options.people, seed_number=options.seed, erp_url=erp_url) as company:
         signal.pthread_sigmask(signal.SIG_BLOCK, stop)
         systems = {name: url for name, url in company.urls.items() if name != "erp" or erp_url is None}
