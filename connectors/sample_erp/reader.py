@@ -95,7 +95,7 @@ class ErpReader:
 
 def _record(stream: str, source: _Source, row: RowMapping) -> SourceRecord:
     key, version = row[source.key], version_text(row[source.time_name])
-    data = {name: plain(row[name]) for name in row if not name.startswith(("keyset_", "main_"))}
+    data = {str(name): plain(row[name]) for name in row if not name.startswith(("keyset_", "main_"))}
     if stream == "customers":
         address = {name: plain(row[f"main_{name}"]) for name in ADDRESS_FIELDS}
         data["main_address"] = address if address["address_id"] is not None else None
