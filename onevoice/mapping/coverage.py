@@ -72,6 +72,6 @@ def is_ignored(file: MappingFile, path: str) -> bool:
 
 def is_invertible(rule: Rule, source: Json) -> bool:
     """Return whether a rule reads and writes its field."""
-    if rule.source is None or rule.direction != "both" or rule.write == "never":
+    if rule.source is None or rule.direction != "both":
         return False
     return make_conversion(rule, field_schema(source, rule.source) or {}, ANY_REGION).put is not None

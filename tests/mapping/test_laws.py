@@ -46,8 +46,9 @@ def canonical_values(one: Shipped, rule: Rule) -> st.SearchStrategy[Any]:
 
 
 def canonical_records(one: Shipped) -> st.SearchStrategy[Json]:
-    """Return canonical records over the targets of a mapping, any of them absent."""
-    targets = {str(rule.target): canonical_values(one, rule) for rule in one.file.rules if rule.direction == "both"}
+    """Return canonical records over what a mapping writes, any of it absent."""
+    written = [rule for rule in one.file.rules if rule.direction == "both" and rule.write != "never"]
+    targets = {str(rule.target): canonical_values(one, rule) for rule in written}
     return st.fixed_dictionaries({}, optional=targets).map(unflatten)
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: the sample company, a hub between its systems, one story told and verified."""
