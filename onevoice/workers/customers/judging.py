@@ -59,6 +59,7 @@ class Judging:
             if one.type != other.type:
                 raise RefusedError(f"customers {one.id}, {other.id}: a person and an organisation are never merged")
             words = [JudgedPair(verdict="same", a=one.ref, b=other.ref)]
+            _refuse_apart(connection, a, b, words[0])
             return self._judge(connection, words, {a, b}, actor, reason)
 
     def split(self, customer: UUID, refs: Collection[RecordRef], *, actor: str, reason: str) -> JudgementResult:
@@ -122,6 +123,24 @@ class Judging:
         record(connection, judgements, replaced=before)
         self.ingest.reground(connection, customers)
         return _result(connection, judgements)
+
+
+def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[RecordRef]) -> None:
+    """One word `same` would not make two customers one, but tear them, where people hold other records of them apart."""
+    ones = {m.ref for m in members_of(connection, a)}
+    others = {m.ref for m in members_of(connection, b)}
+    apart = [
+        str(judged.id)
+        for judged in standing(connection)
+        if judged.verdict == "different"
+        and {judged.a, judged.b} != {said.a, said.b}
+        and ((judged.a in ones and judged.b in others) or (judged.b in ones and judged.a in others))
+    ]
+    if apart:
+        raise RefusedError(
+            f"contradicts what was judged before: records of customers {a} and {b} are different ones; retract first: "
+            + ", ".join(apart)
+        )
 
 
 def _refuse_contradiction(before: Sequence[Judgement], words: Sequence[JudgedPair[RecordRef]]) -> None:
