@@ -26,14 +26,14 @@ SourceKey = tuple[str, str, str]
 KEY_FIELDS: dict[tuple[str, str], str] = {
     ("crm", "Contact"): "Id",
     ("crm", "Case"): "Id",
-    ("erp", "customer"): "customer_no",
-    ("erp", "order"): "order_no",
-    ("shop", "customer"): "id",
-    ("shop", "order"): "id",
+    ("erp", "customers"): "customer_no",
+    ("erp", "orders"): "order_no",
+    ("shop", "customers"): "id",
+    ("shop", "orders"): "id",
     ("callcentre", "call"): "call_id",
     ("callcentre", "do_not_call"): "entry_id",
 }
-PERSON_STREAMS = (("crm", "Contact"), ("erp", "customer"), ("shop", "customer"))
+PERSON_STREAMS = (("crm", "Contact"), ("erp", "customers"), ("shop", "customers"))
 MEMBERSHIP = {"crm": 0.6, "erp": 0.58, "shop": 0.55}
 TWICE_IN_ONE_SYSTEM = 0.045
 STRANGERS_NUMBER = "+447401000000"
@@ -80,10 +80,10 @@ def generate(people: int = 2000, seed: int = 1) -> Population:
     addresses: list[Record] = []
     for serial, sighting in enumerate(seen["erp"], 1):
         row = erp.customer(serial, sighting, draft.calendar, chance)
-        draft.add("erp", "customer", row, sighting.person)
+        draft.add("erp", "customers", row, sighting.person)
         addresses += erp.addresses(serial, len(addresses) + 1, sighting, row, chance)
     for serial, sighting in enumerate(seen["shop"], 1):
-        draft.add("shop", "customer", shop.customer(serial, sighting, draft.calendar, chance), sighting.person)
+        draft.add("shop", "customers", shop.customer(serial, sighting, draft.calendar, chance), sighting.person)
     _dealings(draft, people)
     _telephony(draft, people, [sighting for sightings in seen.values() for sighting in sightings])
     return Population(people=persons, records=draft.records, erp_addresses=addresses, truth=draft.truth)
@@ -108,8 +108,8 @@ def _sightings(persons: Sequence[Person], chance: random.Random) -> dict[str, li
 def _dealings(draft: _Draft, people: int) -> None:
     """Cases and orders of those who are customers there."""
     _each(draft, people * CASES, ("crm", "Contact"), ("crm", "Case"), case)
-    _each(draft, people * ERP_ORDERS, ("erp", "customer"), ("erp", "order"), erp.order)
-    _each(draft, people * SHOP_ORDERS, ("shop", "customer"), ("shop", "order"), shop.order)
+    _each(draft, people * ERP_ORDERS, ("erp", "customers"), ("erp", "orders"), erp.order)
+    _each(draft, people * SHOP_ORDERS, ("shop", "customers"), ("shop", "orders"), shop.order)
 
 
 def _each(

@@ -38,14 +38,14 @@ def seed(directory: Path, people: int = 2000, seed: int = 1, erp_url: str | None
     crm.load({"Contact": records["crm", "Contact"], "Case": records["crm", "Case"]})
     crm.close()
     shop = ShopStore(directory / "shop")
-    shop.load({"customers": records["shop", "customer"], "orders": records["shop", "order"]})
+    shop.load({"customers": records["shop", "customers"], "orders": records["shop", "orders"]})
     shop.close()
     centre = CallCentreStore(directory / "callcentre")
     centre.load({"call": records["callcentre", "call"], "do_not_call": records["callcentre", "do_not_call"]})
     centre.close()
     url = erp_url or erp_url_in(directory)
     erp.create(url)
-    erp.load(url, records["erp", "customer"], population.erp_addresses, records["erp", "order"])
+    erp.load(url, records["erp", "customers"], population.erp_addresses, records["erp", "orders"])
     _write_truth(directory / TRUTH, population)
     return population
 

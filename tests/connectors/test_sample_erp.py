@@ -66,16 +66,16 @@ def erp(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Erp]:
     if secrets:
         grant_hub(url, ROLE, PASSWORD)
     people = population()
-    rows = {stream: people.records["erp", stream] for stream in ("customer", "order")}
-    load(url, rows["customer"], people.erp_addresses, rows["order"])
+    rows = {stream: people.records["erp", stream] for stream in ("customers", "orders")}
+    load(url, rows["customers"], people.erp_addresses, rows["orders"])
     owner = open_engine(url)
     yield Erp(
         owner=owner,
         settings=dict(settings),
         secrets=secrets,
-        customers={row["customer_no"]: row for row in rows["customer"]},
+        customers={row["customer_no"]: row for row in rows["customers"]},
         addresses={row["customer_no"]: row for row in people.erp_addresses if row["kind"] == "main"},
-        orders={row["order_no"]: row for row in rows["order"]},
+        orders={row["order_no"]: row for row in rows["orders"]},
     )
     owner.dispose()
 

@@ -44,8 +44,8 @@ class RunningShop:
 
     def __init__(self, folder: Path) -> None:
         records = population().records
-        self.customers = {str(row["id"]): row for row in records["shop", "customer"]}
-        self.orders = {str(row["id"]): row for row in records["shop", "order"]}
+        self.customers = {str(row["id"]): row for row in records["shop", "customers"]}
+        self.orders = {str(row["id"]): row for row in records["shop", "orders"]}
         self.store = ShopStore(folder)
         self.store.load({"customers": self.customers.values(), "orders": self.orders.values()})
         self.journal = Journal(folder / "journal.jsonl")

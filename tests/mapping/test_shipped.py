@@ -17,7 +17,7 @@ def example(name: str) -> Json:
 
 
 def erp_customer() -> Json:
-    customer, address = example("erp.customer"), example("erp.address")
+    customer, address = example("erp.customers"), example("erp.addresses")
     del address["kind"]
     changed = max(customer["updated_at"], address["updated_at"])
     return {**customer, "main_address": address, "changed_at": changed}
@@ -27,9 +27,9 @@ RECORDS = {
     "sample_crm/Contact": example("crm.Contact"),
     "sample_crm/Case": example("crm.Case"),
     "sample_erp/customers": erp_customer(),
-    "sample_erp/orders": example("erp.order"),
-    "sample_shop/customers": example("shop.customer"),
-    "sample_shop/orders": example("shop.order"),
+    "sample_erp/orders": example("erp.orders"),
+    "sample_shop/customers": example("shop.customers"),
+    "sample_shop/orders": example("shop.orders"),
     "sample_callcentre/call": example("callcentre.call"),
     "sample_callcentre/do_not_call": example("callcentre.do_not_call"),
 }

@@ -55,9 +55,9 @@ def test_the_stores_hold_what_the_population_says_and_the_truth_of_it(tmp_path: 
     try:
         for contact in population.records["crm", "Contact"]:
             assert company.stores.crm_contact(contact["Id"]) == contact
-        for account in population.records["shop", "customer"]:
+        for account in population.records["shop", "customers"]:
             assert company.stores.shop_customer(account["id"]) == account
-        for row in population.records["erp", "customer"]:
+        for row in population.records["erp", "customers"]:
             stored = company.stores.erp_customer(row["customer_no"])
             assert stored is not None
             assert (stored["email"], stored["phone_opt_out"]) == (row["email"], row["phone_opt_out"])

@@ -26,7 +26,7 @@ POPULATION = generate(60, 1)
 def fill(url: str, population: Population) -> None:
     create(url)
     rows = population.records
-    load(url, rows["erp", "customer"], population.erp_addresses, rows["erp", "order"])
+    load(url, rows["erp", "customers"], population.erp_addresses, rows["erp", "orders"])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,7 +59,7 @@ def last_entry(engine: Engine) -> dict[str, Any]:
 
 
 def test_loading_keeps_what_the_population_says(engine: Engine) -> None:
-    source = POPULATION.records["erp", "customer"][0]
+    source = POPULATION.records["erp", "customers"][0]
     row = customer(engine, source["customer_no"])
 
     assert row["updated_at"] == datetime.fromisoformat(source["updated_at"])
@@ -75,7 +75,7 @@ def test_times_are_sortable_text_on_sqlite(tmp_path: Path) -> None:
         changed = connection.execute(query).fetchone()[0]
     connection.close()
 
-    assert loaded == POPULATION.records["erp", "customer"][0]["updated_at"]
+    assert loaded == POPULATION.records["erp", "customers"][0]["updated_at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", changed)
     assert changed > loaded
 
@@ -114,7 +114,7 @@ def test_a_change_of_an_address_or_order_leaves_the_customer_alone(engine: Engin
 
 
 def test_a_delete_leaves_no_trace_but_in_the_journal(engine: Engine) -> None:
-    number = POPULATION.records["erp", "order"][0]["customer_no"]
+    number = POPULATION.records["erp", "orders"][0]["customer_no"]
     with engine.begin() as connection:
         connection.execute(delete(CUSTOMERS).where(CUSTOMERS.c.customer_no == number))
     with engine.connect() as connection:

@@ -155,7 +155,7 @@ def test_people_are_as_confusing_as_in_life(population: Population) -> None:
     assert 50 <= sum(person.maiden is not None for person in population.people) <= 300
     assert sum(card.born is None for _, card in cards) / len(cards) > 0.2
     assert sum(contact["Email"] is None for contact in contacts) / len(contacts) > 0.05
-    assert any(row["last_name"].isupper() for row in population.records["erp", "customer"])
+    assert any(row["last_name"].isupper() for row in population.records["erp", "customers"])
     assert any(contact["FirstName"] in {"Bill", "Bob", "Liz"} for contact in contacts)
 
 
@@ -188,5 +188,5 @@ def test_the_examples_have_exactly_the_fields_of_the_records(population: Populat
     for (system, stream), records in population.records.items():
         example = json.loads((EXAMPLES / f"{system}.{stream}.json").read_text())
         assert list(example) == list(records[0]), (system, stream)
-    address = json.loads((EXAMPLES / "erp.address.json").read_text())
+    address = json.loads((EXAMPLES / "erp.addresses.json").read_text())
     assert set(address) == set(population.erp_addresses[0])

@@ -26,7 +26,7 @@ ADMIN = {"Authorization": "Bearer admin-token"}
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[ShopStore]:
     store = ShopStore(tmp_path)
-    store.load({"customers": RECORDS["shop", "customer"], "orders": RECORDS["shop", "order"]})
+    store.load({"customers": RECORDS["shop", "customers"], "orders": RECORDS["shop", "orders"]})
     yield store
     store.close()
 
@@ -78,7 +78,7 @@ def test_cursors_give_every_record_once_in_order_of_change(shop: TestClient, kin
 
 
 def test_updated_since_is_inclusive(shop: TestClient) -> None:
-    times = sorted(record["updated_at"] for record in RECORDS["shop", "customer"])
+    times = sorted(record["updated_at"] for record in RECORDS["shop", "customers"])
     page = shop.get("/api/customers", params={"updated_since": times[-3]}).json()
 
     assert [record["updated_at"] for record in page["customers"]] == times[-3:]
@@ -183,5 +183,5 @@ def test_a_customer_signs_up(shop: TestClient) -> None:
 
     assert made.status_code == 201
     assert shop.get(f"/api/customers/{made.json()['id']}").json() == made.json()
-    assert list(made.json()) == list(RECORDS["shop", "customer"][0])
+    assert list(made.json()) == list(RECORDS["shop", "customers"][0])
     assert shop.post("/storefront/customers", json={"first_name": "Ada"}).status_code == 422
