@@ -17,7 +17,7 @@ from onevoice.mapping.observation import Observer, make_observer
 from onevoice.mapping.paths import flatten, pointer, put_source, read_source
 from onevoice.mapping.step import Step, make_step
 from onevoice.messages import Json, Lane, Mapped, ObservedFlag, Permission
-from onevoice.sdk.version import version_text
+from onevoice.versions import version_text
 
 _UNREADABLE = object()
 

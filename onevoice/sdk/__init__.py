@@ -3,7 +3,7 @@
 from onevoice.errors import ConfigurationError, ConflictError, OperatorError, RecordError, RefusedError, TransientError
 from onevoice.messages import Change, Json, ListEntry, SourceRecord, WriteOutcome, WriteResult
 from onevoice.sdk.ports import Connector, ListWriter, Page, Reader, Receiver, RecordWriter, Settings
-from onevoice.sdk.version import version_text
+from onevoice.versions import version_text
 
 __all__ = [
     "Change",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from onevoice.errors import OperatorError
 from onevoice.messages import Json
 from onevoice.sdk.plain import instant
-from onevoice.sdk.version import version_text
+from onevoice.versions import version_text
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from onevoice.sdk.version import version_text
+from onevoice.versions import version_text
 
 
 def plain(value: object) -> object:

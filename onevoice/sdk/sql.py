@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, RefusedError, TransientError
 from onevoice.sdk.keyset import Keyset
 from onevoice.sdk.plain import instant
-from onevoice.sdk.version import version_text
+from onevoice.versions import version_text
 
 _IMMEDIATE = "onevoice_immediate"
 # Class 28: authorisation; 3D000: no such database; 42: no right, no such table or column.
