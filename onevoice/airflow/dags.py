@@ -1,0 +1,136 @@
+"""Makes the DAGs: for each configured system `sync__<system>`, `reconcile__<system>` and `watch__<system>`.
+
+Takes a configuration; gives DAGs by id. Parsing reads that one file and nothing else, so which streams a system has is
+not known here: one task goes through all of them in order, and says in its log how each went.
+
+`hub.scheduler` picks exactly one clock for what is periodic. With "airflow" sync and reconcile run at the intervals
+of `onevoice.toml`; with "builtin" `onevoice run` does both, and the DAGs start by hand only. The watch always runs.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param
+
+from onevoice.airflow.descriptions import describe_reconcile, describe_sync, describe_watch
+from onevoice.airflow.failure import RetryByErrorClass
+from onevoice.airflow.operators import APPROVE_DELETES, HubOperator, ReconcileOperator, SyncOperator, WatchOperator
+from onevoice.config import Config, SystemConfig, load_config
+
+TAGS = frozenset({"onevoice", "sync", "reconcile", "watch"})
+"""All tags there are: `onevoice`, and the kind of DAG."""
+
+_START = datetime(2025, 1, 1, tzinfo=UTC)
+_WATCH_EVERY = timedelta(minutes=1)
+# A sync that is cut goes on from its cursor, a reconciliation begins anew.
+_SYNC_MAY_TAKE = timedelta(hours=2)
+_RECONCILE_MAY_TAKE = timedelta(hours=12)
+_WATCH_MAY_TAKE = timedelta(seconds=45)
+
+
+def configured_dags() -> Mapping[str, DAG]:
+    """Return all DAGs of the `onevoice.toml` that ONEVOICE_CONFIG names (else of the folder in which Airflow runs).
+
+    Raises:
+        ConfigurationError: the file is missing or wrong; Airflow shows the text as an import error.
+    """
+    return build_dags(load_config(Path(os.environ.get("ONEVOICE_CONFIG", "onevoice.toml"))))
+
+
+def build_dags(config: Config) -> Mapping[str, DAG]:
+    """Return all DAGs by id."""
+    dags: dict[str, DAG] = {}
+    for system in config.systems.values():
+        for dag in (_sync(config, system), _reconcile(config, system), _watch(config, system)):
+            dags[dag.dag_id] = dag
+    return dags
+
+
+def _sync(config: Config, system: SystemConfig) -> DAG:
+    dag = _dag(
+        "sync",
+        system,
+        schedule=_period(config, system.poll_seconds),
+        description=f"Reads what changed in {system.title}",
+        doc_md=describe_sync(config, system),
+    )
+    _task(SyncOperator, dag, config, system, retries=3, execution_timeout=_SYNC_MAY_TAKE)
+    return dag
+
+
+def _reconcile(config: Config, system: SystemConfig) -> DAG:
+    dag = _dag(
+        "reconcile",
+        system,
+        schedule=_period(config, system.reconcile_seconds),
+        description=f"Reads {system.title} whole and finds what is gone",
+        doc_md=describe_reconcile(config, system),
+        params={
+            APPROVE_DELETES: Param(
+                False,
+                type="boolean",
+                title="Approve many deletes",
+                description="Let this run take over deletes beyond the share that needs a person's approval.",
+            )
+        },
+    )
+    _task(ReconcileOperator, dag, config, system, retries=3, execution_timeout=_RECONCILE_MAY_TAKE)
+    return dag
+
+
+def _watch(config: Config, system: SystemConfig) -> DAG:
+    dag = _dag(
+        "watch",
+        system,
+        schedule=_WATCH_EVERY,
+        description=f"Turns red when {system.title} is behind",
+        doc_md=describe_watch(system),
+    )
+    # One more look after a short while: the next run is a minute away, and red shall mean red.
+    _task(
+        WatchOperator,
+        dag,
+        config,
+        system,
+        retries=1,
+        retry_delay=timedelta(seconds=5),
+        execution_timeout=_WATCH_MAY_TAKE,
+    )
+    return dag
+
+
+def _dag(kind: str, system: SystemConfig, **arguments: Any) -> DAG:
+    return DAG(
+        f"{kind}__{system.name}",
+        dag_display_name=f"{system.title}: {kind}",
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags={"onevoice", kind},
+        **arguments,
+    )
+
+
+def _task(operator: type[HubOperator], dag: DAG, config: Config, system: SystemConfig, **arguments: Any) -> HubOperator:
+    return operator(
+        task_id=operator.verb,
+        dag=dag,
+        system=system.name,
+        config_path=str(config.path.absolute()),
+        owner=system.owner,
+        retry_policy=RetryByErrorClass(),
+        **{
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=15),
+            **arguments,
+        },
+    )
+
+
+def _period(config: Config, seconds: float) -> timedelta | None:
+    return timedelta(seconds=seconds) if config.scheduler == "airflow" else None
