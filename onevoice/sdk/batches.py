@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from onevoice.errors import RefusedError, TransientError
+from onevoice.errors import ConflictError, RefusedError, TransientError
 from onevoice.messages import Change, WriteOutcome, WriteResult
 
 WriteBatch = Callable[[Sequence[Change]], Sequence[WriteResult]]
@@ -12,7 +12,7 @@ def in_batches(changes: Sequence[Change], size: int, write: WriteBatch) -> list[
     """Write `size` changes at a time and return exactly one result each, in order.
 
     A batch that the system refuses as a whole is written again one by one, so that only the change at fault is
-    refused. What follows a transient failure is not tried; it comes back as TRANSIENT.
+    refused, or a CONFLICT where the system itself noticed that somebody was faster. What follows a transient failure is not tried; it comes back as TRANSIENT.
 
     Raises:
         TransientError: the first batch failed; nothing is known to have been applied.
@@ -34,7 +34,8 @@ def _batch(batch: Sequence[Change], write: WriteBatch) -> Sequence[WriteResult]:
         return write(batch)
     except RefusedError as refused:
         if len(batch) == 1:
-            return [_result(batch[0], WriteOutcome.REFUSED, str(refused))]
+            outcome = WriteOutcome.CONFLICT if isinstance(refused, ConflictError) else WriteOutcome.REFUSED
+            return [_result(batch[0], outcome, str(refused))]
     return in_batches(batch, 1, write)
 
 

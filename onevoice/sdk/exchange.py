@@ -61,7 +61,7 @@ class Exchange:
         limits: Limits | None = None,
     ) -> None:
         self._session = requests.Session()
-        self._session.auth = auth
+        self._session.auth = auth or _as_it_is
         self._throttle = throttle
         self._now = now
         self._limits = limits or Limits()
@@ -138,6 +138,11 @@ class Exchange:
             if time.monotonic() > deadline:
                 raise TransientError(f"{where}: the answer did not end in time; it is tried again")
         return bytes(content)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave a request's own proof alone: without any `auth`, requests would put a login from ~/.netrc in its place."""
+    return request
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

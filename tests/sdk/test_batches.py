@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from onevoice.errors import RefusedError, TransientError
+from onevoice.errors import ConflictError, RefusedError, TransientError
 from onevoice.messages import Change, WriteOutcome, WriteResult
 from onevoice.sdk.batches import in_batches
 
@@ -26,6 +26,16 @@ def test_only_the_change_at_fault_is_refused() -> None:
     results = in_batches(CHANGES, 3, write)
     assert [result.key for result in results] == ["0", "1", "2", "3", "4"]
     assert [result.outcome.value for result in results] == ["applied", "applied", "refused", "applied", "applied"]
+
+
+def test_a_conflict_that_the_system_notices_is_redone_not_refused() -> None:
+    def write(batch: Sequence[Change]) -> list[WriteResult]:
+        if any(change.key == "2" for change in batch):
+            raise ConflictError("somebody was faster")
+        return applied(batch)
+
+    results = in_batches(CHANGES, 3, write)
+    assert [result.outcome.value for result in results] == ["applied", "applied", "conflict", "applied", "applied"]
 
 
 def test_what_follows_a_transient_failure_is_left_for_later() -> None:

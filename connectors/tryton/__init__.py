@@ -1,0 +1,1 @@
+"""Speaks to Tryton, an ERP: parties over JSON-RPC, with the server's own optimistic lock on every write."""
