@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -139,7 +140,7 @@ def test_rows_are_found_by_uuid(store: Store) -> None:
     ids: list[UUID] = sorted(uuid4() for _ in range(4))
     rows = [
         {"a": a, "b": b, "score": 1.5, "outcome": "link", "evidence": [["email", "personal", 9.0]]}
-        for a, b in zip(ids, ids[1:], strict=False)
+        for a, b in itertools.pairwise(ids)
     ]
     with store.transaction() as connection:
         upsert(connection, pair, rows, key=["a", "b"])

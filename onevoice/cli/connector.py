@@ -1,0 +1,155 @@
+"""`onevoice connector`: the connectors there are, and whether the systems behind them answer."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from onevoice.cli.screen import done, note, out, print_json, table
+from onevoice.cli.setting import ConfigPath, Json, loaded
+from onevoice.cli.sync import System
+from onevoice.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from onevoice.config import Config
+    from onevoice.sdk import Connector
+
+app = typer.Typer(name="connector", help="The connectors there are, and the systems behind them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False, config: ConfigPath = None) -> None:
+    """List the connectors with their streams, lists and settings.
+
+    Example: onevoice connector list
+    """
+    from onevoice.sdk.discovery import discover as find
+
+    found = find(loaded(config).root / "connectors")
+    if as_json:
+        print_json({name: _described(manifest) for name, manifest in found.items()})
+        return
+    for name, manifest in found.items():
+        out.print(f"[bold]{name}[/bold]  {manifest.title}", soft_wrap=True)
+        streams = [f"{s.name} ({s.mode}{', writable' if s.writable else ''})" for s in manifest.streams.values()]
+        streams += [f"{one.name} (list of {', '.join(one.channels)})" for one in manifest.lists.values()]
+        note(f"  {', '.join(streams)}")
+        required = set(manifest.settings.get("required", ()))
+        rows = [
+            (
+                f"  {key}",
+                "secret" if rule.get("x-secret") else "setting",
+                "needed" if key in required else "",
+                rule["description"],
+            )
+            for key, rule in manifest.settings["properties"].items()
+        ]
+        if rows:
+            table(["  setting", "", "", "write"], rows)
+
+
+@app.command("check")
+def check(system: System, config: ConfigPath = None) -> None:
+    """Prove that a system answers and lets the hub in.
+
+    Example: onevoice connector check crm
+    """
+    check_system(loaded(config), system)
+    done(f"system {system} answers and lets the hub in")
+
+
+@app.command("discover")
+def discover(system: System, config: ConfigPath = None) -> None:
+    """Read one page of each stream and say which of its fields are mapped, ignored or unknown; shows no values.
+
+    Example: onevoice connector discover shop
+    """
+    from onevoice.mapping import measure
+    from onevoice.sdk import Reader
+    from onevoice.workers.catalog import load_catalog
+
+    settings = loaded(config)
+    catalog = load_catalog(settings)
+    connector = _built(settings, system)
+    try:
+        if not isinstance(connector, Reader):
+            raise ConfigurationError(f"system {system} pushes by itself: there is nothing to read")
+        for stream in (s for s in catalog.streams_of(system) if s.polled):
+            page = next(iter(connector.read(stream.name, None)), None)
+            records = [record.data for record in page.records if record.data] if page else []
+            coverage = measure(_file(settings, system, stream.name), stream.source.schema)
+            rows = [(path, f"{share:.0%}", _use(path, coverage)) for path, share in sorted(_fields(records).items())]
+            out.print(f"\n[bold]{stream.name}[/bold]: {len(records):,} records looked at")
+            table(["field", "filled#", "use"], rows)
+    finally:
+        connector.close()
+
+
+def check_system(config: "Config", system: str) -> None:
+    """Prove that a system answers and lets the hub in.
+
+    Raises:
+        ConfigurationError: there is no such system, or its settings are wrong.
+        OperatorError: it does not let the hub in.
+        TransientError: it does not answer.
+    """
+    connector = _built(config, system)
+    try:
+        connector.check()
+    finally:
+        connector.close()
+
+
+def _built(config: "Config", system: str) -> "Connector":
+    from onevoice.sdk import Settings
+    from onevoice.sdk.discovery import build
+    from onevoice.workers.catalog import load_catalog
+    from onevoice.workers.systems import utc_now
+
+    if system not in config.systems:
+        raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
+    chosen = config.systems[system]
+    secrets = {name: secret.reveal() for name, secret in chosen.secrets.items()}
+    settings = Settings(system=system, values=chosen.settings, secrets=secrets, now=utc_now)
+    return build(load_catalog(config).manifests[system], settings)
+
+
+def _file(config: "Config", system: str, stream: str) -> Any:
+    from onevoice.mapping import load_mappings
+
+    return load_mappings(config.root / "mappings", config.systems[system].connector, system)[stream]
+
+
+def _fields(records: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the share of records in which each field holds something."""
+    filled: dict[str, int] = {}
+    for record in records:
+        for path, value in _leaves(record, ""):
+            filled[path] = filled.get(path, 0) + (value not in (None, "", [], {}))
+    return {path: count / len(records) for path, count in filled.items()}
+
+
+def _leaves(value: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        found += _leaves(item, f"{prefix}{key}.") if isinstance(item, dict) and item else [(f"{prefix}{key}", item)]
+    return found
+
+
+def _use(path: str, coverage: Any) -> str:
+    if path in coverage.mapped:
+        return "mapped both ways" if path in coverage.invertible else "mapped in"
+    if path in coverage.bookkeeping:
+        return "key, version or time"
+    return "ignored" if path in coverage.ignored else "unknown: map it or ignore it"
+
+
+def _described(manifest: Any) -> dict[str, Any]:
+    return {
+        "title": manifest.title,
+        "owner": manifest.owner,
+        "kind": manifest.kind,
+        "streams": manifest.streams,
+        "lists": manifest.lists,
+        "capabilities": manifest.capabilities,
+        "settings": manifest.settings,
+    }

@@ -1,0 +1,248 @@
+"""`onevoice mapping`: hold the mapping files to their schemas and tests, and try one record both ways."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from onevoice.cli.screen import BAD, done, note, out, table
+from onevoice.cli.setting import ConfigPath, loaded
+from onevoice.cli.sync import System
+from onevoice.errors import ConfigurationError, RecordError
+
+if TYPE_CHECKING:
+    from onevoice.config import Config
+    from onevoice.contracts import Contract
+    from onevoice.mapping import Mapping, MappingFile, Problem
+    from onevoice.messages import Mapped
+
+app = typer.Typer(name="mapping", help="The mapping files: lint, tests, one record both ways.", no_args_is_help=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted:
+    """A mapping file with the two contracts that it joins."""
+
+    file: "MappingFile"
+    source: "Contract"
+    canonical: "Contract"
+    region: str
+
+
+@app.command("lint")
+def lint(config: ConfigPath = None) -> None:
+    """Find what is wrong with the mapping files without running them, and how much of each stream goes both ways.
+
+    Example: onevoice mapping lint
+    """
+    from onevoice.mapping import measure
+
+    rows, problems = [], []
+    for one in mapping_files(loaded(config)):
+        coverage = measure(one.file, one.source.schema)
+        problems += problems_of(one)
+        rows.append(
+            (
+                _place(one.file.path),
+                one.file.to,
+                "writable" if one.file.writable else "read",
+                len(coverage.mapped),
+                len(coverage.ignored),
+                len(coverage.forgotten),
+                f"{coverage.two_way:.0%}",
+            )
+        )
+    table(["file", "to", "", "mapped#", "ignored#", "forgotten#", "both ways#"], rows)
+    for problem in problems:
+        out.print(str(problem), style=BAD, soft_wrap=True, markup=False)
+    if problems:
+        raise ConfigurationError(f"{len(problems)} problem(s) in the mappings")
+    done(f"{len(rows)} mapping files are sound")
+
+
+@app.command("test")
+def run_cases(config: ConfigPath = None) -> None:
+    """Run the tests that stand in the mapping files: in, out and back again.
+
+    Example: onevoice mapping test
+    """
+    files = mapping_files(loaded(config))
+    failing = [text for one in files for text in failing_cases(one)]
+    for text in failing:
+        out.print(text, style=BAD, soft_wrap=True, markup=False)
+    if failing:
+        raise ConfigurationError(f"{len(failing)} mapping test(s) fail")
+    done(f"{sum(len(one.file.tests) for one in files)} tests in {len(files)} mapping files hold")
+
+
+@app.command("try")
+def try_record(
+    system: System,
+    stream: Annotated[str, typer.Argument(help="The stream.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="One record as JSON, - for standard input; else the first test."),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Map one record and back, and say which rule made each value. It prints the record that it is given.
+
+    Example: onevoice mapping try crm Contact contact.json
+    """
+    one = _one(loaded(config), system, stream)
+    record = _read(file) if file is not None else _first_test(one)
+    one.source.check(record)
+    mapping = _compiled(one)
+    mapped = mapping.to_canonical(record)
+    _show_in(one, mapping, mapped)
+    one.canonical.check(mapped.canonical)
+    _show_out(mapping, mapped, record)
+
+
+def mapping_files(config: "Config") -> list[Linted]:
+    """Return every mapping file of the project: those of its systems, and of connectors that no system uses.
+
+    Raises:
+        ConfigurationError: a file or schema is malformed or missing.
+    """
+    from onevoice.contracts import Contracts
+    from onevoice.mapping import load_mappings
+
+    contracts = Contracts(config.root / "schemas")
+    found: dict[Path, Linted] = {}
+    for name, connector, region in _owners(config):
+        for stream, file in load_mappings(config.root / "mappings", connector, name).items():
+            source, canonical = contracts.source(connector, stream), contracts.canonical(file.to)
+            found.setdefault(file.path, Linted(file=file, source=source, canonical=canonical, region=region))
+    return [found[path] for path in sorted(found)]
+
+
+def problems_of(one: Linted) -> "list[Problem]":
+    """Return what lint finds."""
+    from onevoice.mapping import lint as lint_file
+
+    return lint_file(one.file, one.source.schema, one.canonical.schema)
+
+
+def failing_cases(one: Linted) -> list[str]:
+    """Return one line for each test in the file that does not hold; it names paths, not values."""
+    from onevoice.mapping import run_tests
+
+    results = run_tests(one.file, source=one.source, canonical=one.canonical, region=one.region)
+    return [
+        f"{_place(one.file.path)}:{result.line}: {result.name}: {problem}"
+        for result in results
+        for problem in result.problems
+    ]
+
+
+def _owners(config: "Config") -> Iterator[tuple[str, str, str]]:
+    from onevoice.mapping.coverage import ANY_REGION
+    from onevoice.sdk.discovery import discover
+
+    for name, system in config.systems.items():
+        yield name, system.connector, system.region
+    used = {system.connector for system in config.systems.values()}
+    for connector in discover(config.root / "connectors"):
+        if connector not in used and (config.root / "mappings" / connector).is_dir():
+            yield connector, connector, ANY_REGION
+
+
+def _one(config: "Config", system: str, stream: str) -> Linted:
+    from onevoice.contracts import Contracts
+    from onevoice.mapping import load_mappings
+
+    chosen = config.systems.get(system)
+    if chosen is None:
+        raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
+    files = load_mappings(config.root / "mappings", chosen.connector, system)
+    if stream not in files:
+        raise ConfigurationError(f"system {system} has no mapping for {stream!r}; it has {', '.join(files)}")
+    contracts = Contracts(config.root / "schemas")
+    return Linted(
+        file=files[stream],
+        source=contracts.source(chosen.connector, stream),
+        canonical=contracts.canonical(files[stream].to),
+        region=chosen.region,
+    )
+
+
+def _compiled(one: Linted) -> "Mapping":
+    from onevoice.mapping import compile_mapping
+
+    return compile_mapping(one.file, source=one.source.schema, canonical=one.canonical.schema, region=one.region)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__})") from None
+    try:
+        record = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise RecordError(f"{file}: not JSON") from None
+    if not isinstance(record, dict):
+        raise RecordError(f"{file}: not one JSON object")
+    return record
+
+
+def _first_test(one: Linted) -> dict[str, Any]:
+    if not one.file.tests:
+        raise ConfigurationError(f"{_place(one.file.path)}: has no tests; give a record as FILE")
+    case = one.file.tests[0]
+    note(f"the record of the file's first test, {case['name']!r}\n")
+    record: dict[str, Any] = case["in"]
+    return record
+
+
+def _show_in(one: Linted, mapping: "Mapping", mapped: "Mapped") -> None:
+    from onevoice.mapping import flatten
+
+    lines = one.file.path.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for path, value in flatten(mapped.canonical).items():
+        line = _line(one.file, path)
+        origin = ", ".join(mapped.origins.get(path, ())) or "-"
+        rows.append((path, value, origin, f"{line}: {lines[line - 1].strip()}" if line else "-"))
+    for flag in mapped.flags:
+        path = f"acts[{flag.channel}/{flag.purpose}]"
+        line = _line(one.file, path)
+        origin = ", ".join(mapped.origins.get(path, ())) or "-"
+        rows.append((path, flag.observed or "no act", origin, f"{line}: {lines[line - 1].strip()}" if line else "-"))
+    table([mapping.to, "", "from", "rule"], rows, title=f"in, by {_place(one.file.path)}")
+
+
+def _show_out(mapping: "Mapping", mapped: "Mapped", record: dict[str, Any]) -> None:
+    from onevoice.messages import Lane, Permission
+
+    out.print()
+    if not mapping.writable:
+        note(f"{mapping.stream} is only read: nothing is written back")
+        return
+    written = mapping.to_source(mapped.canonical, {}, Lane.RECORD)
+    differing = mapping.difference(record, written)
+    rows: list[tuple[object, ...]] = [
+        (path, value, mapping.read_source(record, path), "differs" if path in differing else "")
+        for path, value in written.items()
+    ]
+    for act in mapping.acts:
+        for permission in (Permission.DENIED, Permission.ALLOWED):
+            for path, value in mapping.to_source({}, {act: permission}, Lane.SUPPRESSION).items():
+                rows.append((path, value, mapping.read_source(record, path), f"when {act[0]}/{act[1]} is {permission}"))
+    table(["field", "written", "in the record", ""], rows, title="and back")
+
+
+def _line(file: "MappingFile", path: str) -> int | None:
+    """Return the line of the rule that fills a canonical path, or of the rule for the object that holds it."""
+    candidates = [path]
+    while "." in candidates[-1]:
+        candidates.append(candidates[-1].rpartition(".")[0])
+    return next((file.marks["fields", p][0] for p in candidates if ("fields", p) in file.marks), None)
+
+
+def _place(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
