@@ -194,8 +194,8 @@ class Act:
     purpose: str
     reason: str  # row of rules/suppression.yaml for prohibitions; "grant" otherwise
     time: datetime
+    source: RecordRef
     anchor_record: RecordRef | None = None
     anchor_point: str | None = None
     controller: str = "default"
-    source: RecordRef | None = None
     evidence: Json = field(default_factory=dict)

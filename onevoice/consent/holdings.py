@@ -33,7 +33,11 @@ def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUI
         owner[row.id] = row.customer_id
     points: dict[UUID, set[str]] = defaultdict(set)
     for row in rows_by_keys(
-        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["record_id"], keys=[(r,) for r in owner]
+        connection,
+        record_key,
+        [record_key.c.key, record_key.c.record_id],
+        key=["record_id"],
+        keys=[(r,) for r in owner],
     ):
         if row.key.startswith(POINT_KINDS):
             points[owner[row.record_id]].add(row.key)

@@ -54,8 +54,6 @@ def _holdings_touched(connection: Connection, acts: Iterable[Act]) -> list[Holdi
 def _bare_points(acts: Iterable[Act]) -> list[Holding]:
     acts = list(acts)
     return [
-        Holding(
-            records=frozenset(), points=frozenset({point}), acts=[a for a in acts if a.anchor_point == point]
-        )
+        Holding(records=frozenset(), points=frozenset({point}), acts=[a for a in acts if a.anchor_point == point])
         for point in sorted({a.anchor_point for a in acts if a.anchor_point})
     ]

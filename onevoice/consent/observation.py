@@ -27,9 +27,7 @@ class Run:
     time: datetime
 
 
-def observe(
-    series: Sequence[Run], version: tuple[str, int], observed: str | None, time: datetime
-) -> tuple[Run, ...]:
+def observe(series: Sequence[Run], version: tuple[str, int], observed: str | None, time: datetime) -> tuple[Run, ...]:
     """Return the series with one more observation in its place; the order of arrival does not matter."""
     runs = list(series)
     at = next((i for i, run in enumerate(runs) if version <= run.last), len(runs))
@@ -40,9 +38,7 @@ def observe(
     return tuple(_join(runs))
 
 
-def _observe_within(
-    runs: list[Run], at: int, version: tuple[str, int], observed: str | None, time: datetime
-) -> None:
+def _observe_within(runs: list[Run], at: int, version: tuple[str, int], observed: str | None, time: datetime) -> None:
     run = runs[at]
     if run.observed == observed or version in (run.first, run.last):
         return

@@ -8,6 +8,7 @@ keys), so that neither arrival nor numbering changes it.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 Record = TypeVar("Record")
 
@@ -16,9 +17,9 @@ SortKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A record to group: its number, its type ("person" or "organisation") and its (system, stream, key)."""
+    """A record to group: its id, its type ("person" or "organisation") and its (system, stream, key)."""
 
-    id: int
+    id: UUID
     type: str
     sort_key: SortKey
 
@@ -27,8 +28,8 @@ class Member:
 class Edge:
     """Two records whose score reaches the link mark."""
 
-    a: int
-    b: int
+    a: UUID
+    b: UUID
     score: float
 
 
@@ -43,13 +44,13 @@ class JudgedPair(Generic[Record]):
 
 @dataclass(slots=True)
 class _Group:
-    members: set[int]
-    strangers: set[int]
+    members: set[UUID]
+    strangers: set[UUID]
 
 
 def group(
-    members: Collection[Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[int]]
-) -> list[frozenset[int]]:
+    members: Collection[Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[UUID]]
+) -> list[frozenset[UUID]]:
     """Return the groups, singles included, ordered by their first member's sort key.
 
     An edge joins two groups unless a judgement `different` stands between any of their members, or their types differ.
@@ -72,9 +73,9 @@ def group(
 
 
 def _in_order(
-    by_id: dict[int, Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[int]]
-) -> Iterator[tuple[int, int]]:
-    def pair_key(a: int, b: int) -> tuple[SortKey, SortKey]:
+    by_id: dict[UUID, Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[UUID]]
+) -> Iterator[tuple[UUID, UUID]]:
+    def pair_key(a: UUID, b: UUID) -> tuple[SortKey, SortKey]:
         one, other = by_id[a].sort_key, by_id[b].sort_key
         return (one, other) if one <= other else (other, one)
 
@@ -90,7 +91,7 @@ def _in_order(
     yield from ((a, b) for _, _, a, b in sorted(scored))
 
 
-def _join(one: _Group, other: _Group, groups: dict[int, _Group]) -> None:
+def _join(one: _Group, other: _Group, groups: dict[UUID, _Group]) -> None:
     large, small = (one, other) if len(one.members) >= len(other.members) else (other, one)
     large.members |= small.members
     large.strangers |= small.strangers

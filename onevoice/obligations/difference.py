@@ -21,7 +21,7 @@ class Owed:
     replaced: Json
 
 
-def owed_fields(  # noqa: PLR0913 - all that the answer depends on
+def owed_fields(
     wanted: Json,
     differing: Json,
     payload: Json,
@@ -52,8 +52,9 @@ def owed_fields(  # noqa: PLR0913 - all that the answer depends on
         fields[path] = value
     for path in writable:
         mark = marks.get(path)
-        if path not in wanted and mark and "written" in mark and read(payload, path) == mark["written"]:
-            if mark.get("replaced") != mark["written"]:
-                fields[path] = mark.get("replaced")
+        if path in wanted or not mark or "written" not in mark or read(payload, path) != mark["written"]:
+            continue
+        if mark.get("replaced") != mark["written"]:
+            fields[path] = mark.get("replaced")
     replaced = {path: marks.get(path, {}).get("replaced", read(payload, path)) for path in fields}
     return Owed(fields=fields, replaced=replaced)

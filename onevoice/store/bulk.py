@@ -9,7 +9,21 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, LargeBinary, Row, Table, TextClause, bindparam, column, delete, func, literal_column, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    Row,
+    Table,
+    TextClause,
+    bindparam,
+    column,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.types import TypeEngine
@@ -87,7 +101,7 @@ def rows_by_keys(
         return []
     statement = _select_sql(table, tuple(columns), tuple(key), connection.dialect.name)
     if connection.dialect.name == "postgresql":
-        wanted = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
+        wanted: list[Any] = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
     else:
         wanted = [[_sqlite_key(value) for value in values] for values in dict.fromkeys(keys)]
     return connection.execute(statement, {"wanted": _document(wanted)}).all()

@@ -133,7 +133,7 @@ quarantine = Table(
 source_record = Table(
     "source_record",
     metadata,
-    Column("id", Uuid, primary_key=True, comment="UUIDv7 given at first sight; the oldest of a group names the customer"),
+    Column("id", Uuid, primary_key=True, comment="UUIDv7 of first sight; the oldest of a group names the customer"),
     Column("system", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -254,7 +254,7 @@ obligation = Table(
     Column("stream", Text, primary_key=True, comment="a stream, or a list's name"),
     Column("target", Text, primary_key=True, comment="a record's key, or a list entry"),
     Column("state", Text, nullable=False),
-    Column("generation", BigInteger, nullable=False, comment="counts requests; a delivery proves the one it began with"),
+    Column("generation", BigInteger, nullable=False, comment="counts requests; a delivery proves the one it took on"),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime),
     Column("attempts", Integer, nullable=False),

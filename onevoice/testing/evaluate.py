@@ -7,6 +7,9 @@ customers that hold records of more than one. The one rule: it looks at labels o
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+Record = TypeVar("Record", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Quality:
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
-def evaluate(found: Mapping[Hashable, Hashable], truth: Mapping[Hashable, Hashable]) -> Quality:
+def evaluate(found: Mapping[Record, Hashable], truth: Mapping[Record, Hashable]) -> Quality:
     """Compare a grouping with the truth.
 
     Args:

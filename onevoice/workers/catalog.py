@@ -117,9 +117,7 @@ def _streams(config: Config, system: SystemConfig, manifest: Manifest, contracts
             raise ConfigurationError(f"mappings/{system.connector}/{name}.yaml: missing; write it or drop the stream")
         source = contracts.source(system.connector, name)
         canonical = contracts.canonical(files[name].to)
-        mapping = compile_mapping(
-            files[name], source=source.schema, canonical=canonical.schema, region=system.region
-        )
+        mapping = compile_mapping(files[name], source=source.schema, canonical=canonical.schema, region=system.region)
         yield Stream(
             system=system.name,
             name=name,

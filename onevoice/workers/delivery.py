@@ -196,9 +196,11 @@ class Delivery:
             return f"system {system}: {result.reason}", "due", self.retry_seconds
         if result.outcome is WriteOutcome.MISSING:
             return f"system {system}: the record is gone; the next reconciliation finds out", "refused", 0.0
-        return f"system {system} refuses: {result.reason}; correct it there, then 'onevoice obligation resend'", (
-            "refused"
-        ), 0.0
+        return (
+            f"system {system} refuses: {result.reason}; correct it there, then 'onevoice obligation resend'",
+            ("refused"),
+            0.0,
+        )
 
     # --- lists --------------------------------------------------------------------------------------------------
 
@@ -338,9 +340,7 @@ def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> b
     return False
 
 
-def _save_listed(
-    connection: Connection, system: str, name: str, entries: Sequence[ListEntry], now: datetime
-) -> None:
+def _save_listed(connection: Connection, system: str, name: str, entries: Sequence[ListEntry], now: datetime) -> None:
     """Remember which entries the system is proven to hold; those that left the list are forgotten."""
     kinds = {"email": "email", "phone": "phone", "sms": "phone"}
     targets = [list_target(e.channel, f"{kinds.get(e.channel, e.channel)}:{e.point}", e.purpose) for e in entries]

@@ -5,14 +5,15 @@ A loop survives what passes by itself: it logs the class of error, waits, and go
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import select
 
-from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Consumer, parse_work, work_queue
+from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery, parse_work, work_queue
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane
 from onevoice.store import Lease, upsert
@@ -48,12 +49,12 @@ class Loops:
             self._run("relay", self._relay)
         if "delivery" in roles:
             for system, lane in self.hub.catalog.lanes():
-                self._run(f"delivery.{system}.{lane}", lambda s=system, a=lane: self._deliver(s, a))
+                self._run(f"delivery.{system}.{lane}", partial(self._deliver, system, lane))
         if "schedule" in roles and self.hub.config.scheduler == "builtin":
-            for name, system in self.hub.config.systems.items():
-                if any(s.polled for s in self.hub.catalog.streams_of(name)):
-                    self._run(f"schedule.{name}", lambda n=name, p=system.poll_seconds: self._poll(n, p))
-        self._run("heartbeat", lambda: self._beat(",".join(sorted(roles))))
+            for name, settings in self.hub.config.systems.items():
+                if any(stream.polled for stream in self.hub.catalog.streams_of(name)):
+                    self._run(f"schedule.{name}", partial(self._poll, name, settings.poll_seconds))
+        self._run("heartbeat", partial(self._beat, ",".join(sorted(roles))))
 
     def join(self, seconds: float = 30.0) -> bool:
         """Tell all loops to end and wait for them; returns whether all did."""
@@ -76,7 +77,7 @@ class Loops:
                     log.warning("loop_waits", loop=name, reason=str(error))
                 except OnevoiceError as error:
                     log.error("loop_stopped_by", loop=name, error=type(error).__name__, reason=str(error))
-                except Exception as error:  # noqa: BLE001 - a defect in one loop must not end the others; its text may hold values
+                except Exception as error:  # noqa: BLE001 - one loop's defect must not end the others; its text may hold values
                     log.error("loop_failed", loop=name, error=type(error).__name__, at=_where(error))
                 self.stop.wait(PAUSE_SECONDS)
 
@@ -124,7 +125,9 @@ class Loops:
         consumer.ack(deliveries)
         return True
 
-    def _take_apart(self, consumer, deliveries, lease, urgent, error) -> None:  # type: ignore[no-untyped-def]
+    def _take_apart(
+        self, consumer: Consumer, deliveries: Sequence[Delivery], lease: Lease, urgent: bool, error: Exception
+    ) -> None:
         """Halve the batch until the record that breaks it stands alone, then set it aside."""
         if len(deliveries) == 1:
             log.error("record_set_aside", error=type(error).__name__, at=_where(error))
@@ -206,7 +209,12 @@ class Loops:
             ).one_or_none()
         last = (row.reconciled_at or row.succeeded_at) if row else None
         interval = timedelta(seconds=self.hub.config.systems[system].reconcile_seconds)
-        return last is not None and row is not None and row.succeeded_at is not None and last + interval < datetime.now(UTC)
+        return (
+            last is not None
+            and row is not None
+            and row.succeeded_at is not None
+            and last + interval < datetime.now(UTC)
+        )
 
     def _beat(self, roles: str) -> None:
         while not self.stop.is_set():

@@ -77,9 +77,7 @@ def reprocess(store: Store, bus: Bus, *, fingerprint: str | None, one: UUID | No
         raise RefusedError("quarantine: nothing waits under that id or fingerprint; see 'onevoice quarantine list'")
     for row in rows:
         try:
-            envelope = parse_envelope(
-                row.body, routing_key=f"{row.system}.{row.stream}", user_id=None, urgent=False
-            )
+            envelope = parse_envelope(row.body, routing_key=f"{row.system}.{row.stream}", user_id=None, urgent=False)
         except RecordError as error:
             raise RefusedError(f"quarantine {row.id}: cannot be sent again as it is ({error})") from None
         bus.publish_records([envelope])

@@ -29,9 +29,7 @@ class Relay:
         """
         parked = self.systems.parked()
         with self.store.transaction() as connection:
-            works = take_due(
-                connection, now=datetime.now(UTC), limit=BATCH, visible_for=VISIBLE_FOR, parked=parked
-            )
+            works = take_due(connection, now=datetime.now(UTC), limit=BATCH, visible_for=VISIBLE_FOR, parked=parked)
         if works:
             self.bus.publish_work(works)
         return len(works)

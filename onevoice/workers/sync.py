@@ -87,9 +87,7 @@ class Sync:
         finally:
             lease.release(self.store)
 
-    def _read(
-        self, reader: Reader, system: str, stream: str, lease: Lease, progress: Progress | None
-    ) -> SyncReport:
+    def _read(self, reader: Reader, system: str, stream: str, lease: Lease, progress: Progress | None) -> SyncReport:
         cursor = self._begin(system, stream, lease)
         read = published = 0
         for page in reader.read(stream, cursor):
@@ -151,9 +149,7 @@ class Sync:
         return self.door.publish(system, gone)
 
 
-def _update(
-    connection: Connection, system: str, stream: str, values: dict[str, object], *, count: int = 0
-) -> None:
+def _update(connection: Connection, system: str, stream: str, values: dict[str, object], *, count: int = 0) -> None:
     row = {
         "system": system,
         "stream": stream,

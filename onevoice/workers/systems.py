@@ -108,6 +108,4 @@ class Systems:
         columns = ["parked", "reason"] + (["last_error", "last_error_at"] if error else ["last_contact_at"])
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
-            upsert(
-                connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures}
-            )
+            upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})

@@ -249,7 +249,7 @@ class Stack:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                return session.get(f"{self.url}/ready", timeout=2).status_code == requests.codes.ok
+                return bool(session.get(f"{self.url}/ready", timeout=2).ok)
         except requests.RequestException:
             return False
 

@@ -112,9 +112,9 @@ class Story:
             keys = dict(owned)
             if len(owned) != len(keys) or keys.keys() != {"crm", "erp", "shop"}:
                 continue
-            person = _person(stores, keys)
-            if person is not None and not any(look() for look in opted_out_by_phone(stores, person).values()):
-                chosen.append(person)
+            found = _person(stores, keys)
+            if found is not None and not any(look() for look in opted_out_by_phone(stores, found).values()):
+                chosen.append(found)
                 if len(chosen) == count:
                     break
         self.findings.check(len(chosen) == count, "the population has too few people known to all three systems")

@@ -120,7 +120,9 @@ def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: dict
                 echoes[path] = record.echoes.get(path, record.occurred_at.isoformat())
         else:
             _drop_overruled(sources, incoming, marks)
-    record.canonical = mapped.canonical if not marks else _own_values(stated, own_before, echoes, incoming, marks)
+    record.canonical = (
+        _own_values(stated, own_before, echoes, mapped.origins, incoming, marks) if marks else mapped.canonical
+    )
     record.echoes = echoes
     record.type = mapped.type
     record.payload = incoming.envelope.data
@@ -130,12 +132,16 @@ def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: dict
 
 
 def _own_values(
-    stated: Json, own_before: Json, echoes: Mapping[str, str], incoming: Incoming, marks: Mapping[str, Json]
+    stated: Json,
+    own_before: Json,
+    echoes: Mapping[str, str],
+    origins: Mapping[str, tuple[str, ...]],
+    incoming: Incoming,
+    marks: Mapping[str, Json],
 ) -> Json:
-    assert incoming.mapped is not None
     own = {}
     for path, value in stated.items():
-        if not _is_echo(incoming.mapped.origins.get(path, ()), incoming, marks):
+        if not _is_echo(origins.get(path, ()), incoming, marks):
             own[path] = value
         elif path in echoes:
             own[path] = own_before[path]

@@ -158,7 +158,11 @@ class Ingest:
             for point in points
         ]
         rows = rows_by_keys(
-            connection, t.delivered, [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key], key=_KEY, keys=targets
+            connection,
+            t.delivered,
+            [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key],
+            key=_KEY,
+            keys=targets,
         )
         return {(row.system, row.stream, row.key) for row in rows}
 
@@ -181,7 +185,9 @@ class Ingest:
 def _first_sight(one: Incoming) -> Record:
     record_id = uuid_utils.uuid7()
     kind = one.mapped.type if one.mapped else one.mapping.to
-    return Record(id=record_id, ref=one.ref, type=kind, occurred_at=one.occurred_at, mapping_version=one.mapping.version_id)
+    return Record(
+        id=record_id, ref=one.ref, type=kind, occurred_at=one.occurred_at, mapping_version=one.mapping.version_id
+    )
 
 
 def _known_messages(connection: Connection, incoming: Sequence[Incoming]) -> set[tuple[str, str]]:
@@ -247,7 +253,6 @@ def _save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence
 
 def _act_row(act: Act, now: datetime) -> dict[str, Any]:
     record, source = act.anchor_record, act.source
-    assert source is not None, "an act that comes in has a source"
     return {
         "id": act.id,
         "kind": act.kind,

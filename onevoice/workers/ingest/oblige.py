@@ -60,7 +60,7 @@ def works_for(
         yield from _list_works(holding, listed, catalog, gate)
 
 
-def owed(  # noqa: PLR0913 - all that the answer depends on
+def owed(
     record: Record, stream: Stream, lane: Lane, golden: Json, holding: Holding, marks: dict[str, Json], gate: Gate
 ) -> Owed:
     """Return what one record is owed on one lane now."""

@@ -74,9 +74,7 @@ def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[
     """
     members, edges, judged = _component(connection, customers, known)
     by_ref = {record.ref: record.id for record in members.values()}
-    listed = [
-        Member(id=r.id, type=r.type, sort_key=(r.ref.system, r.ref.stream, r.ref.key)) for r in members.values()
-    ]
+    listed = [Member(id=r.id, type=r.type, sort_key=(r.ref.system, r.ref.stream, r.ref.key)) for r in members.values()]
     pairs = [JudgedPair(verdict=v, a=by_ref[a], b=by_ref[b]) for v, a, b in judged if a in by_ref and b in by_ref]
     moved: list[Record] = []
     touched: set[UUID] = set()
@@ -104,9 +102,7 @@ def _reindex(
     upsert(connection, record_key, rows, key=["key", "record_id"])
     asked = {key for keys in blocks.values() for key in keys}
     usable = _usable(connection, sorted(asked), model)
-    counted = rows_by_keys(
-        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=usable
-    )
+    counted = rows_by_keys(connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=usable)
     shared: dict[str, set[UUID]] = defaultdict(set)
     for row in counted:
         shared[row.key].add(row.record_id)
