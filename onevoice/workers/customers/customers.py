@@ -29,7 +29,7 @@ from onevoice.conversation import (
 from onevoice.errors import RefusedError
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.messages import RecordRef
+from onevoice.messages import Act, RecordRef
 from onevoice.store import Store
 from onevoice.workers.customers.explanation import (
     CustomerExplanation,
@@ -122,6 +122,16 @@ class Customers:
             return timeline(
                 connection, holding.records, holding.points, holding.acts, limit=limit, before=before
             )
+
+    def acts(self, reference: str) -> list[Act]:
+        """Return the acts that bear on the customer, the newest first; what was superseded is left out.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one.
+        """
+        with self.store.transaction() as connection:
+            holding = holding_of(connection, _the_one(connection, reference))
+        return sorted(holding.acts, key=lambda act: (act.time, act.id), reverse=True)
 
     def permissions(self, reference: str) -> list[PointPermission]:
         """Return what may be done at each contact point of the customer, with the acts that say so.

@@ -138,7 +138,7 @@ def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[Rec
     ]
     if apart:
         raise RefusedError(
-            f"contradicts what was judged before: records of customers {a} and {b} are different ones; retract first: "
+            f"contradicts what was judged before: records of {a} and {b} are different customers; retract first: "
             + ", ".join(apart)
         )
 

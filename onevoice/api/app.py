@@ -1,0 +1,49 @@
+"""The HTTP application of one hub, put together."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from onevoice.api import customers, health, judgements, operation, push, suppressions
+from onevoice.api.access import AccessLog, RequestMetrics
+from onevoice.api.caller import Keys
+from onevoice.api.problem import install
+from onevoice.api.wiring import Fuse
+from onevoice.workers.customers import open_customers
+from onevoice.workers.hub import Hub
+from onevoice.workers.watch import MOST_WAITING
+
+_DESCRIPTION = """\
+Push what your system knows, ask what the others know. Errors are RFC 9457 problem documents. A customer reference is an
+id, `rec:<system>:<stream>:<key>`, `phone:+…` or `email:…`."""
+
+
+def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int = MOST_WAITING) -> FastAPI:
+    """Return the application.
+
+    Args:
+        loops_alive: whether everything that this process should run still runs.
+        most_waiting: messages waiting to be taken in from which pushes are refused with 503.
+
+    Raises:
+        ConfigurationError: a key or a rule is missing or wrong.
+    """
+    app = FastAPI(
+        title="Onevoice", version=version("onevoice"), description=_DESCRIPTION, docs_url=None, redoc_url=None
+    )
+    registry = CollectorRegistry()
+    app.state.hub = hub
+    app.state.customers = open_customers(hub)
+    app.state.keys = Keys.load(hub.config)
+    app.state.fuse = Fuse(hub, most_waiting)
+    app.state.registry = registry
+    app.state.loops_alive = loops_alive
+    health.watch_hub(registry, hub)
+    install(app)
+    app.add_middleware(AccessLog, metrics=RequestMetrics(registry))
+    for part in (push, customers, judgements, suppressions, operation):
+        app.include_router(part.router, prefix="/v1")
+    app.include_router(health.router)
+    return app
