@@ -1,62 +1,54 @@
 """Consent fields of a record as a series of observations, and the acts that follow from it.
 
 A flag is no act by itself: it becomes one where it changes between successive versions (by version, not by arrival)
-or at first sight. The series is kept as runs of equal values, which is enough to place a late version exactly.
+or at first sight. Every observation is kept, not only the changes: a late version may fall between any two of them.
 Unticking a box lifts nothing: without declared evidence a flag can withdraw, not grant.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of successive versions with one observed value.
+class Observation:
+    """What a consent field said in one version.
 
     Attributes:
-        first: (sequence, reading) of the first version in it.
-        last: (sequence, reading) of the last.
+        version: (sequence, reading).
         observed: `withdrawn`, `granted` or None.
-        time: when the first version says it happened.
+        time: when a withdrawal happened, as the version says; None for all else.
     """
 
-    first: tuple[str, int]
-    last: tuple[str, int]
+    version: tuple[str, int]
     observed: str | None
-    time: datetime
+    time: datetime | None
 
 
-def observe(series: Sequence[Run], version: tuple[str, int], observed: str | None, time: datetime) -> tuple[Run, ...]:
-    """Return the series with one more observation in its place; the order of arrival does not matter."""
-    runs = list(series)
-    at = next((i for i, run in enumerate(runs) if version <= run.last), len(runs))
-    if at < len(runs) and runs[at].first <= version:
-        _observe_within(runs, at, version, observed, time)
-    else:
-        runs.insert(at, Run(version, version, observed, time))
-    return tuple(_join(runs))
+def observe(
+    series: Sequence[Observation], version: tuple[str, int], observed: str | None, time: datetime
+) -> tuple[Observation, ...]:
+    """Return the series with one more observation in its place; neither order of arrival nor repetition matters."""
+    seen = Observation(version, observed, time if observed == WITHDRAWN else None)
+    at = bisect_left(series, version, key=lambda one: one.version)
+    standing = series[at : at + 1]
+    if standing and standing[0].version == version:
+        return (*series[:at], min(standing[0], seen, key=_precedence), *series[at + 1 :])
+    return (*series[:at], seen, *series[at:])
 
 
-def _observe_within(runs: list[Run], at: int, version: tuple[str, int], observed: str | None, time: datetime) -> None:
-    run = runs[at]
-    if run.observed == observed or version in (run.first, run.last):
-        return
-    left = Run(run.first, run.first, run.observed, run.time)
-    right = Run(run.last, run.last, run.observed, time)
-    runs[at : at + 1] = [left, Run(version, version, observed, time), right]
+def acts_of_flag(series: Sequence[Observation]) -> list[Observation]:
+    """Return the withdrawals: where the flag turned to `withdrawn`, or was so at first sight."""
+    return [
+        one
+        for at, one in enumerate(series)
+        if one.observed == WITHDRAWN and (at == 0 or series[at - 1].observed != WITHDRAWN)
+    ]
 
 
-def _join(runs: list[Run]) -> list[Run]:
-    joined: list[Run] = []
-    for run in runs:
-        if joined and joined[-1].observed == run.observed:
-            joined[-1] = Run(joined[-1].first, run.last, run.observed, joined[-1].time)
-        else:
-            joined.append(run)
-    return joined
-
-
-def acts_of_flag(series: Sequence[Run]) -> list[Run]:
-    """Return the runs that are withdrawals: where the flag turned to `withdrawn`, or was so at first sight."""
-    return [run for run in series if run.observed == "withdrawn"]
+def _precedence(one: Observation) -> tuple[bool, str, str]:
+    """Of two words on one version the withdrawal stands, and the earlier one of two withdrawals."""
+    return one.observed != WITHDRAWN, one.time.isoformat() if one.time else "", one.observed or ""

@@ -12,7 +12,7 @@ from onevoice.consent import acts_of_flag, observe
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
-from onevoice.workers.ingest.record import FlagRun, Record, read_series, stored_series
+from onevoice.workers.ingest.record import StoredObservation, Record, read_series, stored_series
 
 _ACTS = uuid.UUID("0197a000-0000-7000-8000-6f6e65766f69")
 
@@ -35,32 +35,35 @@ def accept(record: Record, incoming: Incoming, marks: dict[str, Json], *, clock_
         return "stale"
     if incoming.mapped is None:
         record.deleted = True
+        record.occurred_at = incoming.occurred_at
     else:
+        if not _is_own_write(record, incoming, incoming.mapped, marks):
+            record.occurred_at = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
         record.deleted = False
         _take_values(record, incoming, incoming.mapped, marks)
     record.sequence, record.reading, record.content_hash = incoming.version
-    record.occurred_at = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
     record.mapping_version = incoming.mapping.version_id
     record.touched = True
     return "applied"
 
 
-def acts_of(ref: RecordRef, flags: Mapping[str, list[FlagRun]]) -> dict[uuid.UUID, Act]:
+def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dict[uuid.UUID, Act]:
     """Return the acts that follow from a record's consent fields: a pure function of their series."""
     acts = {}
     for name, series in flags.items():
         channel, _, purpose = name.partition("/")
-        for run in acts_of_flag(read_series(series)):
+        for turned in acts_of_flag(read_series(series)):
+            assert turned.time is not None, "a withdrawal has a time"
             act = Act(
-                id=_act_id(ref, name, *run.first),
+                id=_act_id(ref, name, *turned.version),
                 kind="withdrawal",
                 channel=channel,
                 purpose=purpose,
                 reason="withdrawal",
-                time=run.time,
+                time=turned.time,
                 anchor_record=ref,
                 source=ref,
-                evidence={"observed": name, "version": run.first[0]},
+                evidence={"observed": name, "version": turned.version[0]},
             )
             acts[act.id] = act
     return acts
@@ -129,6 +132,20 @@ def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: dict
     party = mapped.canonical.get("party")
     record.party_stream, record.party_key = (party["stream"], party["key"]) if party else (None, None)
     record.point = mapped.canonical.get("point")
+
+
+def _is_own_write(record: Record, incoming: Incoming, mapped: Mapped, marks: Mapping[str, Json]) -> bool:
+    """Return whether this version came about by the hub's write alone.
+
+    Such a version says nothing new of the system's own fields, so it must not make them younger either: else filling
+    one gap would let a system's stale values win everywhere.
+    """
+    if not marks or record.payload is None or incoming.envelope.data is None:
+        return False
+    old, new, read = record.payload, incoming.envelope.data, incoming.mapping.read_source
+    sources = {source for group in mapped.origins.values() for source in group} | marks.keys()
+    changed = [source for source in sources if read(old, source) != read(new, source)]
+    return bool(changed) and all(_is_echo((source,), incoming, marks) for source in changed)
 
 
 def _own_values(

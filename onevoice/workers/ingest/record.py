@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
-from onevoice.consent import Run
+from onevoice.consent import Observation
 from onevoice.messages import PARTY_TYPES, Json, RecordRef
 from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import source_record
 
-FlagRun: TypeAlias = list[Any]
+StoredObservation: TypeAlias = list[Any]
 
 REF = ("system", "stream", "key")
 
@@ -24,7 +24,7 @@ class Record:
 
     Attributes:
         echoes: canonical path -> ISO time of the last own value, for fields that hold what the hub wrote.
-        flags: `channel/purpose` -> series of observations, as stored: runs of (first, last, observed, time).
+        flags: `channel/purpose` -> series of observations, as stored: [sequence, reading, observed, time].
         fresh: not in the store yet.
         touched: to be written.
     """
@@ -40,7 +40,7 @@ class Record:
     payload: Json | None = None
     canonical: Json = field(default_factory=dict)
     echoes: dict[str, str] = field(default_factory=dict)
-    flags: dict[str, list[FlagRun]] = field(default_factory=dict)
+    flags: dict[str, list[StoredObservation]] = field(default_factory=dict)
     mapping_version: str = ""
     party_stream: str | None = None
     party_key: str | None = None
@@ -134,11 +134,11 @@ def _row(record: Record, now: datetime) -> dict[str, Any]:
     }
 
 
-def read_series(stored: Sequence[FlagRun]) -> tuple[Run, ...]:
-    """Return a stored series of observations as runs."""
-    return tuple(Run((r[0], r[1]), (r[2], r[3]), r[4], datetime.fromisoformat(r[5])) for r in stored)
+def read_series(stored: Sequence[StoredObservation]) -> tuple[Observation, ...]:
+    """Return a stored series of observations."""
+    return tuple(Observation((o[0], o[1]), o[2], datetime.fromisoformat(o[3]) if o[3] else None) for o in stored)
 
 
-def stored_series(series: Sequence[Run]) -> list[FlagRun]:
+def stored_series(series: Sequence[Observation]) -> list[StoredObservation]:
     """Return a series of observations as it is stored."""
-    return [[*run.first, *run.last, run.observed, run.time.isoformat()] for run in series]
+    return [[*o.version, o.observed, o.time.isoformat() if o.time else None] for o in series]
