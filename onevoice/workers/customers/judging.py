@@ -126,7 +126,7 @@ class Judging:
 
 
 def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[RecordRef]) -> None:
-    """One word `same` would not make two customers one, but tear them, where people hold other records of them apart."""
+    """One word `same` would tear two customers instead of joining them where people hold other records of them apart."""
     ones = {m.ref for m in members_of(connection, a)}
     others = {m.ref for m in members_of(connection, b)}
     apart = [
@@ -138,7 +138,7 @@ def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[Rec
     ]
     if apart:
         raise RefusedError(
-            f"contradicts what was judged before: records of {a} and {b} are different customers; retract first: "
+            f"contradicts what was judged before: people hold records of {a} and {b} apart; retract first: "
             + ", ".join(apart)
         )
 
