@@ -101,7 +101,8 @@ class Story:
         )
 
     def choose(self, count: int) -> list[Person]:
-        """Return people with exactly one record in each system, a mobile number of their own and no opt-out."""
+        """Return people with exactly one record in each system, a mobile number, a case and no opt-out by phone."""
+        with_case = {case["ContactId"] for case in self.population.records["crm", "Case"]}
         by_person: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for (system, stream, key), person in self.population.truth.items():
             if (system, stream) in _PERSON_STREAMS:
@@ -110,7 +111,7 @@ class Story:
         chosen: list[Person] = []
         for owned in by_person.values():
             keys = dict(owned)
-            if len(owned) != len(keys) or keys.keys() != {"crm", "erp", "shop"}:
+            if len(owned) != len(keys) or keys.keys() != {"crm", "erp", "shop"} or keys["crm"] not in with_case:
                 continue
             found = _person(stores, keys)
             if found is not None and not any(look() for look in opted_out_by_phone(stores, found).values()):
@@ -146,9 +147,9 @@ class Story:
     def receive_call(self, person: Person) -> None:
         """The person calls; the desktop asks the hub who that is."""
         answer = _post(f"{self.stack.company.urls['callcentre']}/desktop/calls", {"number": person.mobile})
-        context = answer.get("context") or answer.get("screen_pop") or {}
+        context = answer.get("context") or {}
         self.findings.call = context
-        for part in ("identity", "value", "interactions", "offers"):
+        for part in ("customer", "value", "interactions", "offers"):
             self.findings.check(part in context, f"the caller's context lacks {part}")
 
     def fall_silent(self) -> None:

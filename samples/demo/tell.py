@@ -1,12 +1,15 @@
 """Tells the story on a fresh stack, verifies it, and says what happened in words that a newcomer understands."""
 
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -28,6 +31,7 @@ def demo(*, stack: str = "embedded", keep: bool = False, people: int = 2000, see
         seed: which population.
     """
     console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` ends what was started
     folder = Path(tempfile.mkdtemp(prefix="onevoice-demo-"))
     running = Stack(folder, stack, people, seed)
     finished = False
@@ -109,7 +113,7 @@ def _report(console: Console, stack: Stack, findings: Findings) -> None:
         golden.add_column(heading, overflow="fold")
     for row in findings.explained:
         source = f"{row['system']} {row['stream']} {row['key']}"
-        golden.add_row(row["path"], str(row["value"]), source, str(row["time"])[:10], row["rule"])
+        golden.add_row(escape(row["path"]), escape(str(row["value"])), source, str(row["time"])[:10], row["rule"])
     console.print(golden)
     spread = Table(title="Milliseconds until each system knew, seen in its own store", title_justify="left")
     for heading in ("system", "no more calls", "corrected e-mail"):
@@ -130,10 +134,11 @@ def _caller(findings: Findings) -> str:
     call = findings.call
     if not call:
         return "No caller was shown."
-    identity = call.get("identity") or {}
+    tier = (call.get("value") or {}).get("tier")
+    name = ((call.get("customer") or {}).get("record") or {}).get("name") or {}
     offers = ", ".join(str(offer.get("title") or offer.get("id")) for offer in call.get("offers") or [])
     return (
-        f"\nThe agent saw: {identity.get('name')}, value tier {(call.get('value') or {}).get('tier')}, "
+        f"\nThe agent saw: {name.get('given')} {name.get('family')}, value tier {tier}, "
         f"{len(call.get('interactions') or [])} last interactions, offers: {offers or 'none'}."
     )
 
