@@ -51,8 +51,8 @@ Asks the running hub once a minute how system `{system.name}` is (`GET /v1/watch
 
 
 def _errors(system: SystemConfig) -> str:
-    return f"""- **TransientError**: the system, the broker or the store was away, and stayed away over all tries. See whether
-  it runs; the next run goes on where this one stopped.
+    return f"""- **TransientError**: the system, the broker or the store was away, and stayed away over all tries. See
+  whether it runs; the next run goes on where this one stopped.
 - **AirflowFailException, "parked" or "credentials"**: the system does not let the hub in and is left alone until you
   act. Put credentials or rights right, then type
   `onevoice system resume {system.name}`.

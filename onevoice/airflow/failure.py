@@ -36,7 +36,7 @@ class RetryByErrorClass(RetryPolicy):
         if not isinstance(exception, TransientError):
             return RetryDecision.fail(reason=f"{type(exception).__name__} does not pass by itself")
         wished = exception.retry_after
-        delay = None if wished is None else min(timedelta(seconds=max(0.0, wished)), LONGEST_WAIT)
+        delay = None if wished is None else timedelta(seconds=min(max(0.0, wished), LONGEST_WAIT.total_seconds()))
         return RetryDecision.retry(delay=delay, reason="it passes by itself")
 
 
