@@ -114,7 +114,7 @@ def load_config(path: Path) -> Config:
         bus_url=bus.secret_or_text("url", "embedded:"),
         management_url=bus.secret_or_text("management_url", "") or None,
         api_host=api.text("host", "127.0.0.1"),
-        api_port=api.integer("port", 8080),
+        api_port=api.port("port", 8080),
         retry_seconds=hub.duration("retry_after", "5s"),
         operators=_operators(reader.table("operators")),
         systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
@@ -151,7 +151,11 @@ def _system(name: str, table: "_Table") -> SystemConfig:
 
 
 def _operators(table: "_Table") -> dict[str, Secret]:
-    return {name: operator.required_secret("api_key") for name, operator in table.tables()}
+    operators = {}
+    for name, operator in table.tables():
+        operators[name] = operator.required_secret("api_key")
+        operator.refuse_rest()
+    return operators
 
 
 def _located(url: Secret | str, base: Path) -> Secret | str:
@@ -182,10 +186,10 @@ class _Table:
             raise self._wrong(key, "missing; write a text" if value is None else "write a text in quotes")
         return value
 
-    def integer(self, key: str, default: int) -> int:
+    def port(self, key: str, default: int) -> int:
         value = self._values.pop(key, default)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._wrong(key, "write a whole number")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
+            raise self._wrong(key, "write a whole number from 1 to 65535")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:

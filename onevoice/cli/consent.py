@@ -48,5 +48,4 @@ def show(reference: Reference, as_json: Json = False, config: ConfigPath = None)
 
 
 def _because(act: "Act") -> str:
-    where = act.source or act.anchor_record
-    return f"{act.kind} ({act.reason}) of {act.time:%Y-%m-%d} from {where}"
+    return f"{act.kind} ({act.reason}) of {act.time:%Y-%m-%d} from {act.source}"
