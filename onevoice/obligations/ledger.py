@@ -40,7 +40,7 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
             "attempts": 0,
             "cause": cause,
         }
-        for work in dict.fromkeys(works)
+        for work in sorted(set(works), key=_key)  # one order for all, so that nobody waits in a circle
     ]
     upsert(
         connection,
@@ -61,7 +61,10 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
 def take_due(
     connection: Connection, *, now: datetime, limit: int, visible_for: timedelta, parked: Collection[str]
 ) -> list[Work]:
-    """Return works whose time has come, suppressions first, and hide them for a while from other relays."""
+    """Return works whose time has come, suppressions first, and hide them for a while from other relays.
+
+    One that was sent and whose time has run out is due again: whoever took it on is gone.
+    """
     statement = (
         select(*(obligation.c[name] for name in KEY))
         .where(obligation.c.next_attempt_at <= now)
@@ -179,14 +182,15 @@ def _postpone(connection: Connection, works: Sequence[Work], until: datetime) ->
     upsert(
         connection,
         obligation,
-        [_standing(row) | {"next_attempt_at": until} for row in rows],
+        [_standing(row) | {"state": "due", "next_attempt_at": until} for row in rows],
         key=KEY,
-        update=["next_attempt_at"],
+        update=["state", "next_attempt_at"],
     )
 
 
 def _standing(row: Row[Any]) -> dict[str, Any]:
-    return dict(row._mapping)
+    # Drivers may name columns by a kind of str of their own; what goes back as JSON needs plain ones.
+    return {str(name): value for name, value in row._mapping.items()}
 
 
 def _key(work: Work) -> tuple[str, str, str, str]:
