@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import requests
 
+from onevoice.errors import OperatorError
 from onevoice.testing.servers import PrivatePostgres, PrivateRabbit
 from samples.company import CRM_USERNAME, Company, Hub
 from samples.erp.database import grant_hub
@@ -29,7 +30,7 @@ STOP_SECONDS = 30.0
 HUB_ROLE = "erp_hub"
 
 
-class StackError(Exception):
+class StackError(OperatorError):
     """The stack did not come up."""
 
 

@@ -101,17 +101,20 @@ class Story:
         )
 
     def choose(self, count: int) -> list[Person]:
-        """Return people with exactly one record in each system, a mobile number, a case and no opt-out by phone."""
-        with_case = {case["ContactId"] for case in self.population.records["crm", "Case"]}
+        """Return people with one record in each system, a mobile number and no opt-out, the best known first."""
+        records = self.population.records
+        known = Counter(case["ContactId"] for case in records["crm", "Case"])
+        known.update(str(order["customer_id"]) for order in records["shop", "orders"])
+        known.update(order["customer_no"] for order in records["erp", "orders"])
         by_person: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for (system, stream, key), person in self.population.truth.items():
             if (system, stream) in _PERSON_STREAMS:
                 by_person[person].append((system, key))
         stores = self.stack.company.stores
         chosen: list[Person] = []
-        for owned in by_person.values():
+        for owned in sorted(by_person.values(), key=lambda owned: -sum(known[key] > 0 for _, key in owned)):
             keys = dict(owned)
-            if len(owned) != len(keys) or keys.keys() != {"crm", "erp", "shop"} or keys["crm"] not in with_case:
+            if len(owned) != len(keys) or keys.keys() != {"crm", "erp", "shop"}:
                 continue
             found = _person(stores, keys)
             if found is not None and not any(look() for look in opted_out_by_phone(stores, found).values()):
