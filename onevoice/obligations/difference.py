@@ -37,7 +37,8 @@ def owed_fields(
         wanted: source path -> value, as rendered from the golden record or the permissions.
         differing: those of them that the record does not say yet, judged on canonical values.
         payload: the record as it was last read.
-        marks: source path -> {sent, written, replaced, version} of fields that the hub wrote.
+        marks: source path -> {sent, replaced, written, version, base} of fields that the hub wrote; `base` is there
+            while a write is under way.
         writable: the source paths of the lane at hand.
         if_empty: those of them that are only ever filled, never overwritten.
         read: reads a dotted path in a payload.
@@ -45,16 +46,17 @@ def owed_fields(
     fields: Json = {}
     for path, value in differing.items():
         mark = marks.get(path)
-        if mark and "written" in mark and mark["sent"] == value and read(payload, path) == mark["written"]:
+        holds_ours = mark is not None and "written" in mark and read(payload, path) == mark["written"]
+        if mark and holds_ours and mark["sent"] == value and "base" not in mark:
             continue  # the system took this very value and keeps it in a form of its own
-        if path in if_empty and mark is None and read(payload, path) not in (None, ""):
+        if path in if_empty and not holds_ours and read(payload, path) not in (None, ""):
             continue
         fields[path] = value
     for path in writable:
         mark = marks.get(path)
         if path in wanted or not mark or "written" not in mark or read(payload, path) != mark["written"]:
             continue
-        if mark.get("replaced") != mark["written"]:
-            fields[path] = mark.get("replaced")
+        if "replaced" in mark and mark["replaced"] != mark["written"]:
+            fields[path] = mark["replaced"]
     replaced = {path: marks.get(path, {}).get("replaced", read(payload, path)) for path in fields}
     return Owed(fields=fields, replaced=replaced)
