@@ -40,12 +40,12 @@ def observe(
     return (*series[:at], seen, *series[at:])
 
 
-def acts_of_flag(series: Sequence[Observation]) -> list[Observation]:
-    """Return the withdrawals: where the flag turned to `withdrawn`, or was so at first sight."""
+def acts_of_flag(series: Sequence[Observation]) -> list[tuple[tuple[str, int], datetime]]:
+    """Return version and time of each withdrawal: where the flag turned to `withdrawn`, or was so at first sight."""
     return [
-        one
+        (one.version, one.time)
         for at, one in enumerate(series)
-        if one.observed == WITHDRAWN and (at == 0 or series[at - 1].observed != WITHDRAWN)
+        if one.time is not None and (at == 0 or series[at - 1].time is None)
     ]
 
 

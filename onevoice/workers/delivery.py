@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -22,14 +21,15 @@ from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
 from onevoice.errors import OperatorError, RecordError, TransientError
 from onevoice.messages import Change, Json, Lane, ListEntry, RecordRef, SourceRecord, Work, WriteOutcome, WriteResult
-from onevoice.obligations import Due, claim_due, claim_target, close, fail
+from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail
 from onevoice.sdk import ListWriter, RecordWriter
 from onevoice.store import Store, rows_by_keys, upsert
 from onevoice.store.tables import customer, delivered
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.door import Door
-from onevoice.workers.ingest.oblige import MARKETING, list_target, load_marks, owed
+from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
 from onevoice.workers.ingest.record import Record, load_records
+from onevoice.workers.marks import Marks, hold_marks, open_marks, proven, save_marks, sending
 from onevoice.workers.systems import Systems
 
 LEASE = timedelta(seconds=60)
@@ -44,7 +44,7 @@ class _Task:
 
     due: Due
     change: Change
-    replaced: Json
+    marks_before: Marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +92,10 @@ class Delivery:
         """Take the works on, compute what is owed now, and note what is about to be sent."""
         now = datetime.now(UTC)
         with self.store.transaction() as connection:
+            marks = open_marks(connection, {_ref(work) for work in works})
             dues = claim_due(connection, works, now=now, lease=LEASE)
             refs = {due.work: _ref(due.work) for due in dues}
             records = load_records(connection, set(refs.values()))
-            marks = load_marks(connection, set(refs.values()))
             changes = self._owed(connection, stream, lane, records, marks)
             tasks, settled, early, absent = [], [], [], []
             for due in dues:
@@ -103,12 +103,13 @@ class Delivery:
                 record = records.get(ref)
                 if record is None or record.deleted:
                     absent.append(due)
-                elif lane is Lane.RECORD and _behind(record, marks.get(ref, {})):
+                elif lane is Lane.RECORD and _behind(record, marks[ref]):
                     early.append(due)
                 elif not changes[ref].fields:
                     settled.append(due)
                 else:
-                    tasks.append(_task(due, record, lane, changes[ref]))
+                    tasks.append(_task(due, record, lane, changes[ref].fields, marks[ref]))
+                    marks[ref] = _sending(record, changes[ref], marks[ref])
             close(connection, settled + absent, now=now)
             fail(
                 connection,
@@ -118,7 +119,8 @@ class Delivery:
                 now=now,
                 retry_seconds=SOON_SECONDS,
             )
-            _note_sent(connection, marks, tasks, now)
+            # Noted before sending, so that a read which overtakes the answer is known as an echo.
+            save_marks(connection, {_ref(task.due.work): marks[_ref(task.due.work)] for task in tasks}, now)
             return tasks
 
     def _owed(
@@ -127,8 +129,8 @@ class Delivery:
         stream: Stream,
         lane: Lane,
         records: dict[RecordRef, Record],
-        marks: dict[RecordRef, dict[str, Json]],
-    ) -> dict[RecordRef, Any]:
+        marks: dict[RecordRef, Marks],
+    ) -> dict[RecordRef, Owed]:
         customers = {r.customer_id for r in records.values() if r.customer_id}
         goldens = _goldens(connection, customers)
         holdings = holdings_of(connection, customers)
@@ -171,21 +173,24 @@ class Delivery:
         found: dict[str, SourceRecord],
     ) -> None:
         now = datetime.now(UTC)
-        proven: list[Due] = []
+        done: list[Due] = []
         failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
         with self.store.transaction() as connection:
-            marks = load_marks(connection, {_ref(t.due.work) for t in tasks})
+            marks = hold_marks(connection, {_ref(t.due.work) for t in tasks})
             for task, result in zip(tasks, results, strict=True):
+                fields = marks[_ref(task.due.work)]
+                if result.outcome is WriteOutcome.REFUSED:
+                    _unsend(task, fields)
                 if result.outcome is not WriteOutcome.APPLIED:
                     failed[self._what_next(stream.system, result)].append(task.due)
                     continue
-                wrong = _prove(stream, task, found.get(task.change.key), marks.get(_ref(task.due.work), {}))
+                wrong = _prove(stream, task, found.get(task.change.key), fields)
                 if wrong is None:
-                    proven.append(task.due)
+                    done.append(task.due)
                 else:
                     failed[wrong, "refused", 0.0].append(task.due)
-            _save_marks(connection, marks, now)
-            close(connection, proven, now=now)
+            save_marks(connection, marks, now)
+            close(connection, done, now=now)
             for (reason, state, seconds), dues in failed.items():
                 fail(connection, dues, reason=reason, state=state, now=now, retry_seconds=seconds)
 
@@ -259,34 +264,39 @@ def _behind(record: Record, marks: dict[str, Json]) -> bool:
     return any(mark.get("version", "") > record.sequence for mark in marks.values())
 
 
-def _task(due: Due, record: Record, lane: Lane, change: Any) -> _Task:
-    body = orjson.dumps([record.ref.key, record.sequence, change.fields], option=orjson.OPT_SORT_KEYS, default=str)
+def _task(due: Due, record: Record, lane: Lane, fields: Json, marks: Marks) -> _Task:
+    body = orjson.dumps([record.ref.key, record.sequence, fields], option=orjson.OPT_SORT_KEYS, default=str)
     return _Task(
         due=due,
         change=Change(
             key=record.ref.key,
-            fields=change.fields,
+            fields=fields,
             expected_version=record.sequence if lane is Lane.RECORD else None,
             idempotency_key=hashlib.blake2b(body, digest_size=16).hexdigest(),
         ),
-        replaced=change.replaced,
+        marks_before={path: marks[path] for path in fields if path in marks},
     )
 
 
-def _note_sent(
-    connection: Connection, marks: dict[RecordRef, dict[str, Json]], tasks: Sequence[_Task], now: datetime
-) -> None:
-    """Note before sending what is being sent, so that a read which overtakes the answer is known as an echo."""
-    noted = {}
-    for task in tasks:
-        fields = dict(marks.get(_ref(task.due.work), {}))
-        for path, value in task.change.fields.items():
-            fields[path] = {**fields.get(path, {}), "sent": value, "replaced": task.replaced.get(path)}
-        noted[_ref(task.due.work)] = fields
-    _save_marks(connection, noted, now)
+def _sending(record: Record, owed_now: Owed, marks: Marks) -> Marks:
+    base = record.sequence, record.reading
+    return marks | {
+        path: sending(marks.get(path, {}), value, replaced=owed_now.replaced[path], base=base)
+        for path, value in owed_now.fields.items()
+    }
 
 
-def _prove(stream: Stream, task: _Task, found: SourceRecord | None, marks: dict[str, Json]) -> str | None:
+def _unsend(task: _Task, marks: Marks) -> None:
+    """Take back the note of what the system refused: should it say the same one day, it says so by itself."""
+    for path, value in task.change.fields.items():
+        mark = marks.get(path)
+        if mark is not None and "base" in mark and mark["sent"] == value:
+            del marks[path]
+            if path in task.marks_before:
+                marks[path] = task.marks_before[path]
+
+
+def _prove(stream: Stream, task: _Task, found: SourceRecord | None, marks: Marks) -> str | None:
     """Compare what was sent with what the system gives back, and mark it; returns what is wrong."""
     if found is None or found.data is None:
         return f"system {stream.system}: the record cannot be read back"
@@ -295,7 +305,7 @@ def _prove(stream: Stream, task: _Task, found: SourceRecord | None, marks: dict[
     rendered: Json | None = None
     for path, sent in task.change.fields.items():
         given = mapping.read_source(found.data, path)
-        marks[path] = {**marks.get(path, {}), "sent": sent, "written": given, "version": found.version}
+        marks[path] = proven(marks.get(path, {}), sent, written=given, version=found.version)
         if given != sent:
             rendered = rendered if rendered is not None else _rendered(stream, found.data)
             if rendered.get(path, given) != sent:
@@ -317,14 +327,6 @@ def _goldens(connection: Connection, customers: set[UUID]) -> dict[UUID | None, 
         connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(c,) for c in customers]
     )
     return {row.id: row.golden for row in rows}
-
-
-def _save_marks(connection: Connection, marks: dict[RecordRef, dict[str, Json]], now: datetime) -> None:
-    rows = [
-        {"system": r.system, "stream": r.stream, "key": r.key, "fields": fields, "updated_at": now}
-        for r, fields in marks.items()
-    ]
-    upsert(connection, delivered, rows, key=("system", "stream", "key"), update=["fields", "updated_at"])
 
 
 def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> bool:

@@ -12,12 +12,13 @@ from onevoice.consent import acts_of_flag, observe
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
-from onevoice.workers.ingest.record import StoredObservation, Record, read_series, stored_series
+from onevoice.workers.ingest.record import Record, StoredObservation, read_series, stored_series
+from onevoice.workers.marks import Marks, is_echo, judged
 
 _ACTS = uuid.UUID("0197a000-0000-7000-8000-6f6e65766f69")
 
 
-def accept(record: Record, incoming: Incoming, marks: dict[str, Json], *, clock_bound: timedelta) -> str:
+def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: timedelta) -> str:
     """Take one version into the record; returns `applied`, `unchanged` or `stale`.
 
     Args:
@@ -29,9 +30,14 @@ def accept(record: Record, incoming: Incoming, marks: dict[str, Json], *, clock_
     if incoming.version == record.version:
         return "unchanged"
     newer = incoming.version > record.version
+    if newer:
+        _judge_marks(incoming, marks)
     if incoming.mapped is not None:
-        _observe_flags(record, incoming, marks)
+        _observe_flags(record, incoming, incoming.mapped, marks, clock_bound)
     if not newer:
+        if incoming.mapped is not None and record.deleted and _is_last_evidence(record, incoming):
+            _take_values(record, incoming, incoming.mapped, marks)
+            record.touched = True
         return "stale"
     if incoming.mapped is None:
         record.deleted = True
@@ -52,18 +58,17 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
     acts = {}
     for name, series in flags.items():
         channel, _, purpose = name.partition("/")
-        for turned in acts_of_flag(read_series(series)):
-            assert turned.time is not None, "a withdrawal has a time"
+        for version, time in acts_of_flag(read_series(series)):
             act = Act(
-                id=_act_id(ref, name, *turned.version),
+                id=_act_id(ref, name, *version),
                 kind="withdrawal",
                 channel=channel,
                 purpose=purpose,
                 reason="withdrawal",
-                time=turned.time,
+                time=time,
                 anchor_record=ref,
                 source=ref,
-                evidence={"observed": name, "version": turned.version[0]},
+                evidence={"observed": name, "version": version[0]},
             )
             acts[act.id] = act
     return acts
@@ -92,37 +97,55 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
     )
 
 
-def _observe_flags(record: Record, incoming: Incoming, marks: dict[str, Json]) -> None:
-    if incoming.mapped is None:
+def _judge_marks(incoming: Incoming, marks: Marks) -> None:
+    """Take note of what the system gave back of the hub's own writing, and forget what it has overruled."""
+    if incoming.envelope.data is None:
         return
-    version = (incoming.envelope.sequence, incoming.envelope.reading)
-    for flag in incoming.mapped.flags:
-        sources = _flag_sources(incoming.mapped, flag)
-        if not _is_echo(sources, incoming, marks):
-            _drop_overruled(sources, incoming, marks)
+    for source, mark in list(marks.items()):
+        value = incoming.mapping.read_source(incoming.envelope.data, source)
+        after = judged(mark, value, _numbered(incoming))
+        if after is None:
+            del marks[source]
+        else:
+            marks[source] = after
+
+
+def _observe_flags(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks, clock_bound: timedelta) -> None:
+    time = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
+    for flag in mapped.flags:
+        if not _is_echo(_flag_sources(mapped, flag), incoming, marks):
             name = f"{flag.channel}/{flag.purpose}"
             before = read_series(record.flags.get(name, ()))
-            after = observe(before, version, flag.observed, incoming.occurred_at)
+            after = observe(before, _numbered(incoming), flag.observed, time)
             if after != before:
                 record.flags = {**record.flags, name: stored_series(after)}
                 record.touched = True
+
+
+def _is_last_evidence(record: Record, incoming: Incoming) -> bool:
+    """A deleted record keeps the newest version before its delete, even where the delete came first."""
+    if record.payload is None:
+        return True
+    sequence, reading = _numbered(incoming)
+    kept = incoming.mapping.version(record.payload)
+    return sequence > kept or (sequence == kept and reading > 0)
+
+
+def _numbered(incoming: Incoming) -> tuple[str, int]:
+    return incoming.envelope.sequence, incoming.envelope.reading
 
 
 def _flag_sources(mapped: Mapped, flag: ObservedFlag) -> tuple[str, ...]:
     return mapped.origins.get(f"acts[{flag.channel}/{flag.purpose}]", ())
 
 
-def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: dict[str, Json]) -> None:
+def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks) -> None:
     own_before = flatten(record.canonical) if record.echoes or marks else {}
     stated = flatten(mapped.canonical) if marks else {}
     echoes: dict[str, str] = {}
     for path in stated:
-        sources = mapped.origins.get(path, ())
-        if _is_echo(sources, incoming, marks):
-            if path in own_before:
-                echoes[path] = record.echoes.get(path, record.occurred_at.isoformat())
-        else:
-            _drop_overruled(sources, incoming, marks)
+        if path in own_before and _is_echo(mapped.origins.get(path, ()), incoming, marks):
+            echoes[path] = record.echoes.get(path, record.occurred_at.isoformat())
     record.canonical = (
         _own_values(stated, own_before, echoes, mapped.origins, incoming, marks) if marks else mapped.canonical
     )
@@ -166,23 +189,11 @@ def _own_values(
 
 
 def _is_echo(sources: tuple[str, ...], incoming: Incoming, marks: Mapping[str, Json]) -> bool:
-    if not marks or not sources or incoming.envelope.data is None:
-        return False
     data = incoming.envelope.data
-    return all(source in marks and _says(incoming, data, source, marks[source]) for source in sources)
-
-
-def _says(incoming: Incoming, data: Json, source: str, mark: Json) -> bool:
-    value = incoming.mapping.read_source(data, source)
-    return value == mark.get("sent") or ("written" in mark and value == mark["written"])
-
-
-def _drop_overruled(sources: tuple[str, ...], incoming: Incoming, marks: dict[str, Json]) -> None:
-    """Forget what was written to a field once the system, in a version after that write, says something of its own."""
-    for source in sources:
-        mark = marks.get(source)
-        if mark is not None and "written" in mark and incoming.envelope.sequence >= mark.get("version", ""):
-            del marks[source]
+    if not marks or not sources or data is None:
+        return False
+    read, version = incoming.mapping.read_source, _numbered(incoming)
+    return all(source in marks and is_echo(marks[source], read(data, source), version) for source in sources)
 
 
 def _act_id(ref: RecordRef, what: str, sequence: str, reading: int) -> uuid.UUID:

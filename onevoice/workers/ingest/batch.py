@@ -16,18 +16,19 @@ from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.messages import Act, Json, Lane, RecordRef, Work
+from onevoice.messages import Act, Lane, RecordRef, Work
 from onevoice.obligations import request
 from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
 from onevoice.workers.ingest.merge import Customer, merge
-from onevoice.workers.ingest.oblige import list_target, load_marks, works_for
+from onevoice.workers.ingest.oblige import list_target, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
+from onevoice.workers.marks import hold_marks, load_marks, save_marks
 
 _KEY = ("system", "stream", "key")
 
@@ -105,10 +106,10 @@ class Ingest:
     ) -> tuple[dict[RecordRef, Record], list[Act], list[str]]:
         known = _known_messages(connection, incoming)
         refs = {i.ref for i in incoming}
+        marks = hold_marks(connection, refs)
         records = load_records(connection, refs)
-        marks = load_marks(connection, refs)
         marks_before = {ref: dict(fields) for ref, fields in marks.items()}
-        stale_acts: list[UUID] = []
+        flags_before = {ref: record.flags for ref, record in records.items()}
         acts: dict[UUID, Act] = {}
         states = []
         for one in incoming:
@@ -119,18 +120,19 @@ class Ingest:
             record = records.get(one.ref)
             if record is None:
                 record = records[one.ref] = _first_sight(one)
-            flags_before = record.flags
             bound = self.catalog.clock_bound(one.ref.system)
             states.append(accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound))
-            if record.flags is not flags_before:
-                before, after = acts_of(one.ref, flags_before), acts_of(one.ref, record.flags)
-                stale_acts += before.keys() - after.keys()
-                acts.update({k: after[k] for k in after.keys() - before.keys()})
             stated = act_from_record(one, clock_bound=bound) if states[-1] != "unchanged" else None
             if stated is not None:
                 acts[stated.id] = stated
-        _save_marks(connection, marks_before, marks, now)
-        _save_acts(connection, acts.values(), stale_acts, now)
+        save_marks(connection, {ref: marks[ref] for ref in marks_before if marks[ref] != marks_before[ref]}, now)
+        superseded: list[UUID] = []
+        for ref, record in records.items():
+            if record.flags is not flags_before.get(ref):
+                before, after = acts_of(ref, flags_before.get(ref, {})), acts_of(ref, record.flags)
+                superseded += before.keys() - after.keys()
+                acts.update({k: after[k] for k in after.keys() - before.keys()})
+        _save_acts(connection, acts.values(), superseded, now)
         return records, list(acts.values()), states
 
     def _oblige(
@@ -231,22 +233,8 @@ def _customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:
     return {row.customer_id for row in rows if row.customer_id}
 
 
-def _save_marks(
-    connection: Connection,
-    before: Mapping[RecordRef, dict[str, Json]],
-    after: Mapping[RecordRef, dict[str, Json]],
-    now: datetime,
-) -> None:
-    rows = [
-        {"system": ref.system, "stream": ref.stream, "key": ref.key, "fields": after[ref], "updated_at": now}
-        for ref in before
-        if after[ref] != before[ref]
-    ]
-    upsert(connection, t.delivered, rows, key=_KEY, update=["fields", "updated_at"])
-
-
 def _save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[UUID], now: datetime) -> None:
-    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"])
+    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"], update=["superseded_at"])
     if superseded:
         connection.execute(update(t.act).where(t.act.c.id.in_(superseded)).values(superseded_at=now))
 

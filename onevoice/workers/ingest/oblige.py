@@ -3,14 +3,10 @@
 from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from onevoice.consent import Gate, Holding
 from onevoice.consent.gate import points_on_channel
 from onevoice.messages import Json, Lane, Permission, RecordRef, Work
 from onevoice.obligations import Owed, owed_fields
-from onevoice.store import rows_by_keys
-from onevoice.store.tables import delivered
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.ingest.merge import Customer
 from onevoice.workers.ingest.record import Record
@@ -22,18 +18,6 @@ NOTHING = Owed(fields={}, replaced={})
 def list_target(channel: str, point: str, purpose: str) -> str:
     """Return the target of a list obligation: `<channel>|<point>|<purpose>`."""
     return f"{channel}|{point}|{purpose}"
-
-
-def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, dict[str, Json]]:
-    """Return what the hub wrote to the records, source path -> mark."""
-    rows = rows_by_keys(
-        connection,
-        delivered,
-        [delivered.c.system, delivered.c.stream, delivered.c.key, delivered.c.fields],
-        key=("system", "stream", "key"),
-        keys=[(r.system, r.stream, r.key) for r in refs],
-    )
-    return {RecordRef(system=r.system, stream=r.stream, key=r.key): r.fields for r in rows}
 
 
 def works_for(

@@ -1,0 +1,106 @@
+"""Marks: what the hub wrote into each field of a system's record, so that its own words are known when they come back.
+
+A mark is `{sent, replaced}` and, while the write is under way, `base`: the version (sequence, reading) that it was
+computed on; once proven it has `written`, as the system gave it back, and `version`, the one that brought it. The one
+rule: a version older than the write is never its echo. Ingest and both lanes change one row, so each of them holds it
+from reading to writing; who also takes obligations takes the marks first.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, select, tuple_
+
+from onevoice.messages import Json, RecordRef
+from onevoice.store import rows_by_keys, upsert
+from onevoice.store.tables import delivered
+
+Marks: TypeAlias = dict[str, Json]
+"""Source path -> mark, of one record."""
+
+_KEY = ("system", "stream", "key")
+
+
+def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
+    """Return the marks of those records that have any."""
+    keys = [(r.system, r.stream, r.key) for r in refs]
+    return _marks(rows_by_keys(connection, delivered, [*_columns(), delivered.c.fields], key=_KEY, keys=keys))
+
+
+def hold_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
+    """Return the marks of those records that have any, and keep others from changing them until the transaction ends.
+
+    SQLite has one writer at a time anyway.
+    """
+    keys = [(r.system, r.stream, r.key) for r in refs]
+    if connection.dialect.name == "sqlite":
+        return load_marks(connection, refs)
+    found = [tuple(row) for row in rows_by_keys(connection, delivered, _columns(), key=_KEY, keys=keys)]
+    statement = (
+        select(*_columns(), delivered.c.fields)
+        .where(tuple_(*_columns()).in_(found))
+        .order_by(*_columns())
+        .with_for_update()
+    )
+    return _marks(connection.execute(statement).all()) if found else {}
+
+
+def open_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
+    """Return and hold the marks of all the records, making an empty row where there is none."""
+    now = datetime.now(UTC)
+    rows = [
+        {"system": r.system, "stream": r.stream, "key": r.key, "fields": {}, "updated_at": now} for r in sorted(refs)
+    ]
+    upsert(connection, delivered, rows, key=_KEY)
+    return hold_marks(connection, refs)
+
+
+def save_marks(connection: Connection, marks: Mapping[RecordRef, Marks], now: datetime) -> None:
+    """Write the marks of records that are held."""
+    rows = [
+        {"system": r.system, "stream": r.stream, "key": r.key, "fields": fields, "updated_at": now}
+        for r, fields in marks.items()
+    ]
+    upsert(connection, delivered, rows, key=_KEY, update=["fields", "updated_at"])
+
+
+def sending(mark: Json, value: Any, *, replaced: Any, base: tuple[str, int]) -> Json:
+    """Return the mark of a field to which a value is about to be sent."""
+    return {**mark, "sent": value, "replaced": replaced, "base": list(base)}
+
+
+def proven(mark: Json, value: Any, *, written: Any, version: str) -> Json:
+    """Return the mark of a field that the system has given back after the write."""
+    kept = {name: mark[name] for name in ("replaced",) if name in mark}
+    return {**kept, "sent": value, "written": written, "version": version}
+
+
+def is_echo(mark: Json, value: Any, version: tuple[str, int]) -> bool:
+    """Return whether a version that says `value` says what the hub wrote."""
+    if "base" in mark and value == mark["sent"] and version > tuple(mark["base"]):
+        return True
+    return "written" in mark and value == mark["written"] and version[0] >= mark["version"]
+
+
+def judged(mark: Json, value: Any, version: tuple[str, int]) -> Json | None:
+    """Return the mark after a newer version of the record said `value`; None where the system has overruled it.
+
+    A write that is under way may still land after the system's own word, so its mark stays and only learns that word.
+    """
+    if is_echo(mark, value, version):
+        if "base" in mark and value == mark["sent"]:
+            return proven(mark, value, written=value, version=version[0])
+        return mark
+    if "base" in mark:
+        own = version > tuple(mark["base"])
+        return {"sent": mark["sent"], "base": mark["base"], "replaced": value} if own else mark
+    return None if version[0] >= mark["version"] else mark
+
+
+def _columns() -> list[Any]:
+    return [delivered.c[name] for name in _KEY]
+
+
+def _marks(rows: Collection[Any]) -> dict[RecordRef, Marks]:
+    return {RecordRef(system=r.system, stream=r.stream, key=r.key): r.fields for r in rows}
