@@ -126,11 +126,11 @@ class Judging:
 
 
 def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[RecordRef]) -> None:
-    """One word `same` would tear two customers instead of joining them where people hold other records of them apart."""
+    """One word `same` would tear two customers rather than join them where people hold other records of them apart."""
     ones = {m.ref for m in members_of(connection, a)}
     others = {m.ref for m in members_of(connection, b)}
     apart = [
-        str(judged.id)
+        f"{judged.a} - {judged.b} (judgement {judged.id})"
         for judged in standing(connection)
         if judged.verdict == "different"
         and {judged.a, judged.b} != {said.a, said.b}
