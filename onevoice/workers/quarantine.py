@@ -84,7 +84,7 @@ def reprocess(store: Store, bus: Bus, *, fingerprint: str | None, one: UUID | No
         with store.transaction() as connection:
             connection.execute(
                 update(quarantine)
-                .where(quarantine.c.id == row.id)
+                .where(quarantine.c.id == row.id, quarantine.c.attempts == row.attempts)  # else it failed again already
                 .values(resolved_at=datetime.now(UTC), resolution=f"reprocessed by {actor}")
             )
     return len(rows)
