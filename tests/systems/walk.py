@@ -128,6 +128,14 @@ class Walk:
         ids = self.customer_ids()
         return {other for other, owner in ids.items() if owner == ids[ref]}
 
+    def hub_payload(self, ref: Ref) -> dict[str, Any]:
+        """A source record as the hub last accepted it."""
+        return dict(self._record(ref).payload)
+
+    def is_deleted(self, ref: Ref) -> bool:
+        """Whether the hub takes a record for deleted."""
+        return bool(self._record(ref).deleted)
+
     def storefront(self, number: str, **fields: Any) -> None:
         """The customer herself changes her account in the shop."""
         self._post(f"{self.company.urls['shop']}/storefront/customers/{number}", fields)
@@ -140,6 +148,12 @@ class Walk:
         with requests.Session() as http:
             http.trust_env = False
             http.post(url, json=body, timeout=10).raise_for_status()
+
+    def _record(self, ref: Ref) -> Any:
+        s = source_record.c
+        with self.hub.store.transaction() as connection:
+            where = (s.system == ref[0], s.stream == ref[1], s.key == ref[2])
+            return connection.execute(select(s.payload, s.deleted).where(*where)).one()
 
     def _at_rest(self) -> bool:
         with self.hub.store.transaction() as connection:
@@ -186,7 +200,8 @@ def walking(folder: Path, tryton: PrivateTryton, postgres: PrivatePostgres, rabb
         loops.start(ROLES)
         stack.callback(loops.join)
         address = rabbit.url(vhost).rpartition("@")[2]
-        company.admin("callcentre", "PUT", "hub", {"hub_url": "http://127.0.0.1:9", "amqp": f"amqp://callcentre@{address}"})
+        broker = f"amqp://callcentre@{address}"
+        company.admin("callcentre", "PUT", "hub", {"hub_url": "http://127.0.0.1:9", "amqp": broker})
         yield Walk(hub=hub, company=company, population=population, erp=erp, gate=gate, parties=parties)
 
 
