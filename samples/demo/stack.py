@@ -40,7 +40,8 @@ class Stack:
 
     Args:
         kind: `embedded` or `real`.
-        poll: how often the hub asks each polled system.
+        poll: how often each polled system is asked.
+        scheduler: who asks: `builtin` (the hub itself) or `airflow`.
     """
 
     directory: Path
@@ -48,6 +49,7 @@ class Stack:
     people: int = 2000
     seed: int = 1
     poll: str = "1s"
+    scheduler: str = "builtin"
     company: Company = field(init=False)
     url: str = field(init=False, default="")
     store_url: str = field(init=False, default="")
@@ -77,7 +79,7 @@ class Stack:
     def start_systems(self) -> None:
         """Start the carriers of the real stack, then the company, and write the hub's configuration."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         urls = self._start_carriers() if self.kind == "real" else {"store": "sqlite:///hub.db", "bus": "embedded:"}
         given = {"CALLCENTRE_API_KEY": secrets.token_urlsafe(24), "CALLCENTRE_AMQP_PASSWORD": secrets.token_urlsafe(24)}
@@ -203,6 +205,7 @@ class Stack:
             "[hub]",
             f'root = "{PROJECT}"',
             'name = "sample company"',
+            f'scheduler = "{self.scheduler}"',
             'retry_after = "1s"',
             "[store]",
             f'url = {{file = "{store}"}}' if store else 'url = "sqlite:///hub.db"',
@@ -255,7 +258,8 @@ class Stack:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
