@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from onevoice.errors import ConfigurationError, TransientError
 from onevoice.store.tables import metadata
@@ -40,6 +41,8 @@ class Store:
                 yield connection
         except (OperationalError, InterfaceError) as error:
             raise TransientError(f"store: {type(error.orig).__name__}; the work is tried again") from error
+        except PoolTimeoutError as error:
+            raise TransientError("store: every connection is in use; the work is tried again") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise TransientError("store: the connection was lost; the work is tried again") from error

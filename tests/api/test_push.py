@@ -8,10 +8,12 @@ import json
 import time
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from onevoice.api import create_app
 from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE
+from onevoice.errors import TransientError
 from onevoice.workers.hub import Hub
 from tests.api.door import SECRETS, Door, bearer
 from tests.api.records import account, call, contact, do_not_call
@@ -198,9 +200,7 @@ def _webhook(door: Door, body: bytes, *, secret: str = SECRETS["SHOP_WEBHOOK"]) 
     stamp = str(int(time.time()))
     signature = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     signed = {"X-Shop-Timestamp": stamp, "X-Shop-Signature": f"sha256={signature}"}
-    return door.client.post(
-        "/v1/webhooks/shop", content=body, headers={"X-Shop-Topic": "customers/updated", **signed}
-    )
+    return door.client.post("/v1/webhooks/shop", content=body, headers={"X-Shop-Topic": "customers/updated", **signed})
 
 
 def test_signed_webhook_is_taken(door: Door) -> None:
@@ -228,3 +228,19 @@ def test_signed_webhook_that_cannot_be_read_waits_in_quarantine(door: Door) -> N
 def test_system_without_webhooks_has_no_such_door(door: Door) -> None:
     assert door.client.post("/v1/webhooks/erp", content=b"{}").status_code == 404
     assert door.client.post("/v1/webhooks/nobody", content=b"{}").status_code == 404
+
+
+def test_bus_that_does_not_answer_is_said_and_the_same_push_goes_through_later(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object) -> None:
+        raise TransientError("bus: no answer", retry_after=7)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(door.hub.bus), "publish_records", away)
+        refused = door.post("/v1/records/shop/customers", account(), key="SHOP_KEY")
+    again = door.post("/v1/records/shop/customers", account(), key="SHOP_KEY")
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "7")
+    assert again.json() == {"received": 1, "published": 1}
+    assert door.take_in()["applied"] == 1

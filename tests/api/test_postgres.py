@@ -1,0 +1,127 @@
+"""Customers and judgements on PostgreSQL: the same answers, and never in the middle of a batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from onevoice.bus import Delivery, envelope_json
+from onevoice.errors import FencedError
+from onevoice.messages import Envelope
+from onevoice.store import Lease, Store, keep_out, open_store
+from onevoice.workers.customers import Customers, open_customers
+from onevoice.workers.customers.judging import Judging
+from onevoice.workers.hub import Hub
+from onevoice.workers.ingest import Ingest
+from tests.api.records import account, call, contact, debtor, do_not_call, order, stranger
+
+PHONE = "phone:+447400123456"
+HIS, HERS = "rec:crm:Contact:003OV0000000A4b", "rec:crm:Contact:003OV0000000Z99"
+RECORDS = (
+    ("crm", "Contact", contact()),
+    ("crm", "Contact", stranger()),
+    ("erp", "customers", debtor()),
+    ("shop", "customers", account()),
+    ("shop", "orders", order()),
+    ("callcentre", "call", call()),
+    ("callcentre", "do_not_call", do_not_call()),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Master:
+    store: Store
+    ingest: Ingest
+    customers: Customers
+    hub: Hub
+
+    def take(self, *records: tuple[str, str, dict[str, Any]], lease: Lease | None = None) -> None:
+        held = lease or Lease.take(self.store, "ingest", "test")
+        assert held is not None
+        self.ingest.take([self._delivery(*record) for record in records], lease=held)
+
+    def _delivery(self, system: str, stream: str, data: dict[str, Any]) -> Delivery:
+        mapping = self.hub.catalog.stream(system, stream).mapping
+        envelope = Envelope(
+            id=f"{stream}-{mapping.key(data)}-{mapping.version(data)}",
+            system=system,
+            stream=stream,
+            key=mapping.key(data),
+            time=datetime.now(UTC),
+            sequence=mapping.version(data),
+            reading=0,
+            data=data,
+        )
+        body = envelope_json(envelope)
+        return Delivery(body=body, routing_key=f"{system}.{stream}", user_id=None, redelivered=0, tag=None)
+
+
+@pytest.fixture
+def master(pg_url: str, session_hub: Hub) -> Iterator[Master]:
+    store = open_store(pg_url)
+    store.create_tables()
+    ingest = replace(session_hub.ingest, store=store)
+    customers = replace(open_customers(session_hub), store=store, judging=Judging(store, ingest))
+    yield Master(store=store, ingest=ingest, customers=customers, hub=session_hub)
+    store.close()
+
+
+def test_customer_is_found_told_merged_and_unmerged(master: Master) -> None:
+    master.take(*RECORDS)
+    customers = master.customers
+    before = [(customers.show(ref).golden, customers.timeline(ref), customers.permissions(ref)) for ref in (HIS, HERS)]
+    page = customers.timeline(HIS, limit=2)
+    rest = customers.timeline(HIS, limit=50, before=page[-1].cursor)
+
+    merged = customers.merge(HIS, HERS, actor="anna", reason="one")
+    both = customers.show(HERS)
+    customers.retract(merged.judgements[0].id, actor="anna")
+
+    assert [entry.type for entry in (*page, *rest)] == ["order", "act", "interaction"]
+    assert (
+        customers.context(PHONE, channel="phone").document["permissions"]["phone"]["marketing"]["permission"]
+        == "denied"
+    )
+    assert len(customers.explain(HIS).links) == 3
+    assert customers.explain_pair(HIS, HERS).outcome is None
+    assert len(both.records) == 4
+    assert [
+        (customers.show(ref).golden, customers.timeline(ref), customers.permissions(ref)) for ref in (HIS, HERS)
+    ] == before
+
+
+def test_ingest_waits_for_a_judgement_and_a_judgement_for_ingest(master: Master) -> None:
+    master.take(*RECORDS[:2])
+    done = threading.Event()
+
+    def ingest() -> None:
+        master.take(RECORDS[2])
+        done.set()
+
+    with master.store.transaction() as connection:
+        keep_out(connection, "ingest")
+        thread = threading.Thread(target=ingest)
+        thread.start()
+        waited = not done.wait(1.0)
+    thread.join(20)
+
+    assert waited
+    assert done.is_set()
+
+
+def test_judgement_takes_the_lease_from_nobody(master: Master) -> None:
+    lease = Lease.take(master.store, "ingest", "worker")
+    assert lease is not None
+    master.take(*RECORDS[:2], lease=lease)
+
+    master.customers.merge(HIS, HERS, actor="anna", reason="one")
+    master.take(RECORDS[3], lease=lease)
+
+    assert len(master.customers.show(HIS).records) == 3
+    with pytest.raises(FencedError):
+        master.take(RECORDS[4], lease=replace(lease, fence=lease.fence - 1))
