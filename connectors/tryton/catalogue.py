@@ -40,7 +40,7 @@ class Catalogue:
         Raises:
             OperatorError: one is missing.
         """
-        access = self._rpc.call("ir.model.access.get_access", list(_RIGHTS), where=where)
+        access = self._rpc.ask("ir.model.access.get_access", list(_RIGHTS), where=where)
         for model, rights in _RIGHTS.items():
             missing = [right for right in rights if not access[model][right]]
             if missing:
@@ -54,7 +54,7 @@ class Catalogue:
         """
         wanted = list(self._names.values())
         domain = [["name", "in", wanted], ["parent", "=", None]]
-        rows = self._rpc.call(f"{CATEGORY}.search_read", domain, 0, None, None, ["name"], where=where)
+        rows = self._rpc.ask(f"{CATEGORY}.search_read", domain, 0, None, None, ["name"], where=where)
         ids = {row["name"]: int(row["id"]) for row in rows}
         for flag, name in self._names.items():
             if name not in ids:
@@ -71,7 +71,7 @@ class Catalogue:
             RefusedError: Tryton knows no such language.
         """
         domain = ["OR", ["code", "=", code], ["code", "like", f"{code}\\_%"]]
-        rows = self._rpc.call(f"{LANGUAGE}.search_read", domain, 0, 1, [["code", "ASC"]], ["code"], where=where)
+        rows = self._rpc.ask(f"{LANGUAGE}.search_read", domain, 0, 1, [["code", "ASC"]], ["code"], where=where)
         if not rows:
             raise RefusedError(f"{where}: lang: Tryton has no such language; add it there")
         return int(rows[0]["id"])
@@ -82,7 +82,7 @@ class Catalogue:
         Raises:
             RefusedError: Tryton knows no such country; a new database has none at all.
         """
-        ids = self._rpc.call(f"{COUNTRY}.search", [["code", "=", code]], 0, 1, None, where=where)
+        ids = self._rpc.ask(f"{COUNTRY}.search", [["code", "=", code]], 0, 1, None, where=where)
         if not ids:
             raise RefusedError(f"{where}: address.country: Tryton has no such country; run trytond_import_countries")
         return int(ids[0])

@@ -75,7 +75,7 @@ class PartyReader:
         """
         if not ids:
             return []
-        rows: list[Json] = self._rpc.call(
+        rows: list[Json] = self._rpc.ask(
             f"{PARTY}.search_read", [["id", "in", list(ids)]], 0, None, None, READ_FIELDS, where=where, context=_ALL
         )
         return sorted(rows, key=lambda row: ids.index(row["id"]))
@@ -99,7 +99,7 @@ class PartyReader:
     def _page(self, model: str, domain: list[object], limit: int, way: str, where: str) -> list[Json]:
         fields = ["write_date"] + ([_OWNER[model]] if model != PARTY else [])
         order = [["write_date", way], ["id", way]]
-        rows: list[Json] = self._rpc.call(
+        rows: list[Json] = self._rpc.ask(
             f"{model}.search_read", domain, 0, limit, order, fields, where=where, context=_ALL
         )
         if any(row["write_date"] is None for row in rows):

@@ -49,6 +49,18 @@ class TrytonRpc:
             reply = self._post(payload, self._opened(where, stale=session), where)
         return _result(self._answer(reply, where), where)
 
+    def ask(self, method: str, *arguments: object, where: str, context: Json | None = None) -> Any:
+        """Call a method that only reads. Tryton says of a missing right that the user did something wrong.
+
+        Raises:
+            OperatorError, TransientError: see `call`; reading is never refused because of one record.
+        """
+        try:
+            return self.call(method, *arguments, where=where, context=context)
+        except RefusedError:
+            model = method.rpartition(".")[0]
+            raise OperatorError(f"{where}: Tryton does not let this user read {model}; check its rights") from None
+
     def close(self) -> None:
         """Give the connections back; the session runs out by itself."""
         self._exchange.close()

@@ -18,9 +18,10 @@ WRITE = "model.party.party.write"
 
 
 class Gate:
-    """Forwards to `target`; remembers the writes and what Tryton said to each."""
+    """Forwards to `target`; remembers the session last shown, the writes and what Tryton said to each."""
 
     def __init__(self, target: str) -> None:
+        self.authorization = ""
         self.writes: list[tuple[str, dict[str, Any], str]] = []
         self._target = target
         self._acts: dict[str, Callable[[], None]] = {}
@@ -56,6 +57,7 @@ class Gate:
 
     def forward(self, path: str, headers: dict[str, str], body: bytes) -> requests.Response:
         request = json.loads(body)
+        self.authorization = headers.get("Authorization", "")
         key, values = "", {}
         if request["method"] == WRITE:
             key, values = str(request["params"][0][0]), request["params"][1]
@@ -65,7 +67,7 @@ class Gate:
                 act()
         with requests.Session() as http:
             http.trust_env = False
-            kept = {name: headers[name] for name in ("Authorization", "Content-Type") if name in headers}
+            kept = {name: value for name, value in headers.items() if name in ("Authorization", "Content-Type")}
             answer = http.post(f"{self._target}{path}", data=body, headers=kept, timeout=30)
         if key:
             error = answer.json().get("error") if answer.ok else [str(answer.status_code)]

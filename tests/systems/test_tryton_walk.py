@@ -17,7 +17,6 @@ from tests.systems.walk import NO_PHONE, Ref, Walk, wait_until
 pytestmark = pytest.mark.timeout(240)
 
 
-
 F1_AT_LEAST = 0.95
 """Tryton's parties have no birth date, so that a pair of records may share one sound identifier less than elsewhere."""
 
@@ -97,7 +96,9 @@ def test_an_email_is_added_where_tryton_has_none(walk: Walk) -> None:
 
 
 def test_an_opt_out_told_to_the_call_centre_reaches_tryton(walk: Walk) -> None:
-    keys = pick(walk, lambda _p, keys: mechanism(walk, keys["erp"], "mobile") and not suppressed(walk, keys["erp"]))
+    keys = pick(
+        walk, lambda _person, keys: bool(mechanism(walk, keys["erp"], "mobile")) and not suppressed(walk, keys["erp"])
+    )
     number = mechanism(walk, keys["erp"], "mobile")
     walk.do_not_call(str(number))
     wait_until(lambda: suppressed(walk, keys["erp"]), lambda: f"Tryton was not told; owed: {walk.owed()}")

@@ -90,12 +90,16 @@ def load_parties(
     Args:
         flags: column that says no -> id of the category for it.
     """
-    countries = {row["code"]: row["id"] for row in client.call("country.country.search_read", [], 0, None, None, ["code"])}
+    countries = {
+        row["code"]: row["id"] for row in client.call("country.country.search_read", [], 0, None, None, ["code"])
+    }
     languages = {row["code"]: row["id"] for row in client.call("ir.lang.search_read", [], 0, None, None, ["code"])}
     main = {row["customer_no"]: row for row in addresses if row["kind"] == "main"}
     rows = []
     for customer in customers:
-        mechanisms = [{"type": kind, "value": customer[kind]} for kind in ("email", "phone", "mobile") if customer[kind]]
+        mechanisms = [
+            {"type": kind, "value": customer[kind]} for kind in ("email", "phone", "mobile") if customer[kind]
+        ]
         row: dict[str, Any] = {
             "name": " ".join(filter(None, (customer["first_name"], customer["last_name"]))),
             "lang": languages.get((customer["language"] or "").lower()),

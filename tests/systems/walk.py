@@ -1,7 +1,7 @@
 """A running hub between a real Tryton, as the ERP, and the sample CRM, shop and call centre.
 
-Takes servers, gives a `Walk`. The hub runs on RabbitMQ and PostgreSQL with all its loops but the schedule: the tests say
-when to sync, so that they know what each sync found.
+Takes servers, gives a `Walk`. The hub runs on RabbitMQ and PostgreSQL with all its loops but the schedule: the tests
+say when to sync, so that they know what each sync found.
 """
 
 from __future__ import annotations
