@@ -1,7 +1,7 @@
 """Reads from the store what the gate needs to know of customers, in a fixed number of statements."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,25 @@ def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUI
     ):
         if row.key.startswith(POINT_KINDS):
             points[owner[row.record_id]].add(row.key)
+    return _with_acts(connection, refs, points, customers)
+
+
+def holdings_with(
+    connection: Connection, customers: Mapping[UUID, Mapping[RecordRef, Collection[str]]]
+) -> dict[UUID, Holding]:
+    """Return the holdings of customers whose records and their contact points the caller has at hand."""
+    points = {customer: {p for held in records.values() for p in held} for customer, records in customers.items()}
+    return _with_acts(
+        connection, {customer: set(records) for customer, records in customers.items()}, points, customers
+    )
+
+
+def _with_acts(
+    connection: Connection,
+    refs: Mapping[UUID, set[RecordRef]],
+    points: Mapping[UUID, set[str]],
+    customers: Collection[UUID],
+) -> dict[UUID, Holding]:
     acts = acts_at(
         connection, [r for group in refs.values() for r in group], {p for group in points.values() for p in group}
     )

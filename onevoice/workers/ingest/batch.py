@@ -13,8 +13,8 @@ from sqlalchemy import Connection, update
 
 from onevoice.bus import Delivery
 from onevoice.consent import Gate
-from onevoice.consent.holdings import holdings_of
-from onevoice.identity import Model
+from onevoice.consent.holdings import holdings_with
+from onevoice.identity import Model, contact_points
 from onevoice.master import Survivorship
 from onevoice.messages import Act, Lane, RecordRef, Work
 from onevoice.obligations import request
@@ -22,6 +22,7 @@ from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
+from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, merge
 from onevoice.workers.ingest.oblige import list_target, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
@@ -80,11 +81,14 @@ class Ingest:
         records, acts, states = self._accept(connection, incoming, now)
         parties = [r for r in records.values() if r.is_party and r.touched]
         regrouping = resolve(connection, parties, self.model)
-        moved = {r.ref: r for r in regrouping.records}
-        save_records(connection, [r for r in {**moved, **records}.values() if r.touched], now=now)
+        for moved in regrouping.records:
+            here = records.setdefault(moved.ref, moved)
+            here.customer_id, here.touched = moved.customer_id, True
+        save_records(connection, [r for r in records.values() if r.touched], now=now)
         customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
         customers |= _customers_at(connection, acts)
-        merged = merge(connection, customers, self.survivorship, now=now)
+        loaded = Loaded(connection, records.values())
+        merged = merge(loaded, customers, self.survivorship, now=now)
         result.obligations = self._oblige(connection, merged, acts, now, incoming)
         _note_messages(connection, incoming, states, now, result)
         return result
@@ -97,7 +101,8 @@ class Ingest:
         now = datetime.now(UTC)
         regrouping = regroup(connection, customers, {})
         save_records(connection, regrouping.records, now=now)
-        merged = merge(connection, {*customers, *regrouping.customers}, self.survivorship, now=now)
+        loaded = Loaded(connection, regrouping.records)
+        merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         self._oblige(connection, merged, [], now, [])
         return frozenset(merged)
 
@@ -143,7 +148,7 @@ class Ingest:
         now: datetime,
         incoming: Sequence[Incoming],
     ) -> int:
-        holdings = holdings_of(connection, customers.keys())
+        holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
         refs = [m.ref for c in customers.values() for m in c.members]
         marks = load_marks(connection, refs)
         points = {p for h in holdings.values() for p in h.points} | {a.anchor_point for a in acts if a.anchor_point}
@@ -182,6 +187,11 @@ class Ingest:
             for channel in channels
             if channel == act.channel
         ]
+
+
+def _held_by(customer: Customer) -> dict[RecordRef, tuple[str, ...]]:
+    """Return the contact points of each of the customer's records; one that was deleted keeps its last ones."""
+    return {member.ref: contact_points(member.canonical) for member in customer.members}
 
 
 def _first_sight(one: Incoming) -> Record:

@@ -13,7 +13,8 @@ from onevoice.master import Claim, Survivorship, claims_of, golden_values
 from onevoice.messages import Json
 from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import customer
-from onevoice.workers.ingest.record import Record, load_members
+from onevoice.workers.ingest.loaded import Loaded
+from onevoice.workers.ingest.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +28,19 @@ class Customer:
 
 
 def merge(
-    connection: Connection,
+    loaded: Loaded,
     customers: Collection[UUID],
     policy: Survivorship,
     *,
     now: datetime,
 ) -> dict[UUID, Customer]:
-    """Return the customers with their golden records; one without records left is taken away."""
+    """Return the customers with their golden records; one without records left is taken away.
+
+    Records that moved must have been saved: which customers they are in is asked of the store.
+    """
     grouped: dict[UUID, list[Record]] = defaultdict(list)
-    for record in load_members(connection, customers):
+    connection = loaded.connection
+    for record in loaded.stored_in(customers).values():
         if record.customer_id is not None:
             grouped[record.customer_id].append(record)
     standing = _standing(connection, customers)

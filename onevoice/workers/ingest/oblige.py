@@ -58,13 +58,21 @@ def owed(
         wanted = mapping.to_source(golden, {}, lane)
     return owed_fields(
         wanted,
-        mapping.difference(payload, wanted),
+        mapping.difference(
+            payload, {path: wanted[path] for path in wanted if not _is_kept(stream, path, payload, marks)}
+        ),
         payload,
         marks,
         writable=mapping.writable_paths(lane),
         if_empty=mapping.if_empty,
         read=mapping.read_source,
     )
+
+
+def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -> bool:
+    """The field is filled by the system itself and only ever filled by the hub: no need to compare it."""
+    mapping = stream.mapping
+    return path in mapping.if_empty and path not in marks and mapping.read_source(payload, path) not in (None, "")
 
 
 def permissions_of(stream: Stream, holding: Holding, gate: Gate) -> dict[tuple[str, str], Permission]:
