@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from onevoice.store import Store, open_store
-from tests.workers.walk import Walk, open_walk
+from tests.workers.walk import Walk, sample_hub
+
+
+@pytest.fixture(scope="session")
+def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the configuration of the hub stands."""
+    return tmp_path_factory.mktemp("hub")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -22,21 +28,21 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def walk(store: Store, tmp_path: Path) -> Walk:
+def walk(store: Store, hub_folder: Path) -> Walk:
     """A hub on each database."""
-    return open_walk(store, tmp_path)
+    return Walk(store, *sample_hub(hub_folder))
 
 
 @pytest.fixture
-def new_walk(tmp_path: Path) -> Iterator[Callable[[], Walk]]:
-    """`new_walk()` gives a hub on an empty SQLite store in memory of its own."""
+def new_walk(hub_folder: Path) -> Iterator[Callable[[], Walk]]:
+    """`new_walk()` gives a hub on an empty store in memory."""
     opened: list[Store] = []
 
     def make() -> Walk:
-        store = open_store(f"sqlite:///{tmp_path / f'hub{len(opened)}.db'}")
+        store = open_store("sqlite://")
         store.create_tables()
         opened.append(store)
-        return open_walk(store, tmp_path)
+        return Walk(store, *sample_hub(hub_folder))
 
     yield make
     for store in opened:

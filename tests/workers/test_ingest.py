@@ -81,7 +81,9 @@ def test_a_bad_neighbour_is_set_aside_with_the_place_and_the_others_go_on(walk: 
     other_system = delivery_of(crm(1, Id="003E"), routing_key="erp.customers")
     no_stream = delivery_of(crm(1, Id="003F"), routing_key="crm.Leads")
     wrong_user = delivery_of(crm(1, Id="003G"), user_id="shop")
-    result = walk.take(crm(1), delivery_of(wrong_type), other_key, no_json, other_system, no_stream, wrong_user, shop(1))
+    result = walk.take(
+        crm(1), delivery_of(wrong_type), other_key, no_json, other_system, no_stream, wrong_user, shop(1)
+    )
     assert (result.counts["applied"], result.counts["quarantined"]) == (2, 6)
     kept = {(row.step, tuple(row.pointers)) for row in walk.rows(t.quarantine)}
     assert ("source schema", ("/HasOptedOutOfEmail",)) in kept

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from onevoice.consent import ConsentRules, Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.messages import Envelope, Json, Lane, RecordRef, SourceRecord, Work
+from onevoice.messages import Envelope, Json, Lane, SourceRecord, Work
 from onevoice.store import Lease, Store
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog, load_catalog
@@ -76,13 +77,15 @@ def stamp(day: float) -> str:
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def write_config(folder: Path) -> Config:
-    """A hub of the four sample systems; nothing in it is running."""
+@cache
+def sample_hub(folder: Path) -> tuple[Config, Catalog]:
+    """Configuration and catalog of a hub of the four sample systems; nothing in it is running."""
     lines = ["[hub]", f'root = "{ROOT}"', "[store]", 'url = "sqlite:///hub.db"']
     for system in SYSTEMS:
         lines += [f"[systems.{system}]", f'connector = "sample_{system}"']
     (folder / "onevoice.toml").write_text("\n".join(lines) + "\n")
-    return load_config(folder / "onevoice.toml")
+    config = load_config(folder / "onevoice.toml")
+    return config, load_catalog(config)
 
 
 @dataclass
@@ -142,7 +145,9 @@ class Walk:
 
     def arrive(self, system: str, stream: str, *records: SourceRecord) -> BatchResult:
         """Through the door onto the bus, and from there into the master."""
-        named = [SourceRecord(stream=stream, key=r.key, version=r.version, data=r.data, deleted=r.deleted) for r in records]
+        named = [
+            SourceRecord(stream=stream, key=r.key, version=r.version, data=r.data, deleted=r.deleted) for r in records
+        ]
         self.door.publish(system, named)
         return self.drain()
 
@@ -215,18 +220,11 @@ def owed_now(walk: Walk, connection: Connection) -> set[Work]:
     for record in load_members(connection, goldens):
         assert record.customer_id is not None
         members[record.customer_id].append(record)
-    customers = {
-        c: Customer(id=c, members=members[c], golden=golden, changed=False) for c, golden in goldens.items()
-    }
+    customers = {c: Customer(id=c, members=members[c], golden=golden, changed=False) for c, golden in goldens.items()}
     marks = load_marks(connection, [r.ref for found in members.values() for r in found])
     lists = select(t.delivered).where(t.delivered.c.stream == "suppression")
     listed = {(row.system, row.stream, row.key) for row in connection.execute(lists)}
     return set(works_for(customers, holdings_of(connection, goldens), marks, listed, walk.catalog, walk.gate))
-
-
-def open_walk(store: Store, folder: Path) -> Walk:
-    config = write_config(folder)
-    return Walk(store, config, load_catalog(config))
 
 
 def envelope(
@@ -281,7 +279,16 @@ def at_rest(walk: Walk) -> Mapping[str, Any]:
         holdings = holdings_of(connection, groups)
         return {
             "records": {
-                named[r.id]: (r.canonical, r.echoes, r.sequence, r.reading, r.deleted, r.payload, r.flags, r.occurred_at)
+                named[r.id]: (
+                    r.canonical,
+                    r.echoes,
+                    r.sequence,
+                    r.reading,
+                    r.deleted,
+                    r.payload,
+                    r.flags,
+                    r.occurred_at,
+                )
                 for r in records
             },
             "pairs": {
@@ -293,9 +300,7 @@ def at_rest(walk: Walk) -> Mapping[str, Any]:
                 (a.id, a.kind, a.channel, a.time, a.anchor_key, a.anchor_point)
                 for a in connection.execute(select(t.act).where(t.act.c.superseded_at.is_(None)))
             },
-            "permissions": {
-                frozenset(groups[c]): _permissions(walk.gate, holding) for c, holding in holdings.items()
-            },
+            "permissions": {frozenset(groups[c]): _permissions(walk.gate, holding) for c, holding in holdings.items()},
             "owed": owed_now(walk, connection),
         }
 

@@ -1,6 +1,5 @@
 """Resolve: find who a changed record is, and regroup exactly the components that it touches."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +12,14 @@ from onevoice.identity import (
     JudgedPair,
     Member,
     Model,
-    PairScore,
-    block_keys,
-    contact_points,
     group,
-    holders_of,
     identity_hash,
     profile,
-    score,
 )
 from onevoice.messages import RecordRef
-from onevoice.store import count_by_key, delete_by_keys, rows_by_keys, upsert
-from onevoice.store.tables import judgement, pair, record_key, source_record
+from onevoice.store import rows_by_keys
+from onevoice.store.tables import judgement, pair, source_record
+from onevoice.workers.ingest.compare import compare, load_by_id
 from onevoice.workers.ingest.record import Record, record_of
 
 _A = ("a_system", "a_stream", "a_key")
@@ -60,10 +55,9 @@ def resolve(connection: Connection, records: Sequence[Record], model: Model) -> 
             changed[record.id] = record
     if not changed:
         return Regrouping(customers=frozenset(), records=())
-    shared, crowded = _reindex(connection, changed, model)
-    others = _load(connection, {r for ids in shared.values() for r in ids} - changed.keys())
-    _rescore(connection, changed, others, shared, crowded, model)
-    return regroup(connection, {r.customer_id for r in changed.values() if r.customer_id}, changed)
+    stirred = compare(connection, changed, model)
+    customers = {r.customer_id for r in (*changed.values(), *stirred.values()) if r.customer_id}
+    return regroup(connection, customers, changed)
 
 
 def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
@@ -90,74 +84,6 @@ def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[
     return Regrouping(customers=frozenset(touched), records=tuple(moved))
 
 
-def _reindex(
-    connection: Connection, changed: Mapping[UUID, Record], model: Model
-) -> tuple[dict[str, set[UUID]], set[str]]:
-    """Replace the records' keys; return who else holds each of them, and apart from it the keys that too many hold."""
-    old = [r.id for r in changed.values() if not r.fresh]
-    delete_by_keys(connection, record_key, key="record_id", keys=old)
-    blocks = {r.id: block_keys(profile(r.canonical, r.type, model)) for r in changed.values()}
-    held = {r.id: {*blocks[r.id], *contact_points(r.canonical)} for r in changed.values()}
-    rows = [{"key": key, "record_id": record_id} for record_id, keys in held.items() for key in sorted(keys)]
-    upsert(connection, record_key, rows, key=["key", "record_id"])
-    asked = {key for keys in blocks.values() for key in keys}
-    usable = _usable(connection, sorted(asked), model)
-    counted = rows_by_keys(connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=usable)
-    shared: dict[str, set[UUID]] = defaultdict(set)
-    for row in counted:
-        shared[row.key].add(row.record_id)
-    return shared, asked - {key for (key,) in usable}
-
-
-def _usable(connection: Connection, keys: Sequence[str], model: Model) -> list[tuple[str]]:
-    counted = count_by_key(connection, record_key, key="key", keys=keys)
-    return [(key,) for key in keys if counted.get(key, 0) <= model.cap]
-
-
-def _load(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
-    rows = rows_by_keys(connection, source_record, list(source_record.c), key=["id"], keys=[(i,) for i in ids])
-    return {row.id: record_of(row) for row in rows}
-
-
-def _rescore(
-    connection: Connection,
-    changed: Mapping[UUID, Record],
-    others: Mapping[UUID, Record],
-    shared: Mapping[str, set[UUID]],
-    crowded: Collection[str],
-    model: Model,
-) -> None:
-    everyone = {**others, **changed}
-    profiles = {i: profile(r.canonical, r.type, model) for i, r in everyone.items()}
-    holders = {
-        key: holders_of([profiles[i] for i in ids], model)
-        for key, ids in shared.items()
-        if key.startswith(("email:", "phone:"))
-    } | dict.fromkeys(crowded, model.cap + 1)  # too many to count one by one: nobody's own
-    pairs: dict[tuple[UUID, UUID], PairScore] = {}
-    for ids in shared.values():
-        for one in ids & changed.keys():
-            for other in ids:
-                a, b = min(one, other), max(one, other)
-                if a != b and (a, b) not in pairs and everyone[a].type == everyone[b].type:
-                    pairs[a, b] = score(profiles[a], profiles[b], model, holders)
-    old = [r.id for r in changed.values() if not r.fresh]
-    for side in ("a", "b"):
-        delete_by_keys(connection, pair, key=side, keys=old)
-    rows = [
-        {
-            "a": a,
-            "b": b,
-            "score": result.score,
-            "outcome": result.outcome,
-            "evidence": [[e.comparison, e.level, e.weight] for e in result.evidence],
-        }
-        for (a, b), result in pairs.items()
-        if result.outcome != "apart"
-    ]
-    upsert(connection, pair, rows, key=["a", "b"], update=["score", "outcome", "evidence"])
-
-
 def _component(
     connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]
 ) -> tuple[dict[UUID, Record], list[Edge], list[tuple[str, RecordRef, RecordRef]]]:
@@ -180,7 +106,7 @@ def _component(
         beyond = {i for e in found for i in (e.a, e.b)} - members.keys()
         judged_refs = {ref for _, a, b in verdicts for ref in (a, b)}
         beyond |= _ids_of(connection, judged_refs - {m.ref for m in members.values()}) - members.keys()
-        arrivals = _load(connection, beyond)
+        arrivals = {r.id: r for r in load_by_id(connection, beyond)}
         members.update(arrivals)
         ask_records = set(arrivals)
         ask_customers = {r.customer_id for r in arrivals.values() if r.customer_id}

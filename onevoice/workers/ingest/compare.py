@@ -1,0 +1,169 @@
+"""Compare: score every pair of records whose answer may have changed, and keep those that link or need a person.
+
+Takes the records whose identity changed; changes block keys and pairs. The one rule: a pair's score is a function of
+the records alone, so a pair is scored anew also where neither record changed but the people on a contact point that
+they share did, or a block key became too crowded to use, or usable again.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, profile, score
+from onevoice.store import count_by_key, delete_by_keys, rows_by_keys, upsert
+from onevoice.store.tables import pair, record_key, source_record
+from onevoice.workers.ingest.record import Record, record_of
+
+_POINTS = ("email:", "phone:")
+
+
+def compare(connection: Connection, changed: Mapping[UUID, Record], model: Model) -> dict[UUID, Record]:
+    """Bring block keys and pairs up to date; returns the other records that were compared anew."""
+    stored = load_by_id(connection, [r.id for r in changed.values() if not r.fresh])
+    before = {r.id: profile(r.canonical, r.type, model) for r in stored}
+    now = {r.id: profile(r.canonical, r.type, model) for r in changed.values()}
+    held_before, held_now = _by_key(before), _by_key(now)
+    _reindex(connection, changed, held_now)
+    around = _Surroundings(connection, model, profiles=dict(now))
+    around.look(held_before.keys() | held_now.keys())
+    stirred = _stirred(around, before, held_before, held_now, model)
+    around.look(key for record_id in stirred for key in block_keys(around.profiles[record_id]))
+    _rescore(connection, changed, stirred, around, model)
+    return {record_id: around.records[record_id] for record_id in stirred}
+
+
+def load_by_id(connection: Connection, ids: Collection[UUID]) -> list[Record]:
+    """Return the records as they are stored."""
+    rows = rows_by_keys(connection, source_record, list(source_record.c), key=["id"], keys=[(i,) for i in ids])
+    return [record_of(row) for row in rows]
+
+
+@dataclass(slots=True)
+class _Surroundings:
+    """Who holds the keys: `held` has the usable ones, `crowded` how many hold each of those that too many do."""
+
+    connection: Connection
+    model: Model
+    profiles: dict[UUID, Profile]
+    records: dict[UUID, Record] = field(default_factory=dict)
+    held: dict[str, set[UUID]] = field(default_factory=dict)
+    crowded: dict[str, int] = field(default_factory=dict)
+    people: dict[str, int] = field(default_factory=dict)
+
+    def look(self, keys: Iterable[str]) -> None:
+        """Find the holders of those keys that were not looked at yet, and the people on each contact point."""
+        asked = sorted(set(keys) - self.held.keys() - self.crowded.keys())
+        counted = count_by_key(self.connection, record_key, key="key", keys=asked)
+        self.crowded |= {key: number for key, number in counted.items() if number > self.model.cap}
+        found: dict[str, set[UUID]] = {key: set() for key in asked if key not in self.crowded}
+        for key, record_id in self._holders(found):
+            found[key].add(record_id)
+        self._load({record_id for ids in found.values() for record_id in ids})
+        self.held |= found
+        self.people |= {
+            key: holders_of([self.profiles[i] for i in ids], self.model)
+            for key, ids in found.items()
+            if key.startswith(_POINTS)
+        }
+        # Too many to count one by one: nobody's own.
+        self.people |= dict.fromkeys(self.crowded.keys() & set(asked), self.model.cap + 1)
+
+    def holders(self, keys: Collection[str]) -> set[UUID]:
+        """Return all holders of keys, crowded or not."""
+        found = {record_id for _, record_id in self._holders(keys)}
+        self._load(found)
+        return found
+
+    def _holders(self, keys: Collection[str]) -> Iterator[tuple[str, UUID]]:
+        columns = [record_key.c.key, record_key.c.record_id]
+        for row in rows_by_keys(self.connection, record_key, columns, key=["key"], keys=[(k,) for k in keys]):
+            yield row.key, row.record_id
+
+    def _load(self, ids: set[UUID]) -> None:
+        for record in load_by_id(self.connection, ids - self.profiles.keys()):
+            self.records[record.id] = record
+            self.profiles[record.id] = profile(record.canonical, record.type, self.model)
+
+
+def _by_key(profiles: Mapping[UUID, Profile]) -> dict[str, set[UUID]]:
+    held: dict[str, set[UUID]] = defaultdict(set)
+    for record_id, one in profiles.items():
+        for key in block_keys(one):
+            held[key].add(record_id)
+    return dict(held)
+
+
+def _reindex(connection: Connection, changed: Mapping[UUID, Record], held: Mapping[str, set[UUID]]) -> None:
+    delete_by_keys(connection, record_key, key="record_id", keys=[r.id for r in changed.values() if not r.fresh])
+    pairs = {(key, record_id) for key, ids in held.items() for record_id in ids}
+    pairs |= {(point, r.id) for r in changed.values() for point in contact_points(r.canonical)}
+    rows = [{"key": key, "record_id": record_id} for key, record_id in sorted(pairs)]
+    upsert(connection, record_key, rows, key=["key", "record_id"])
+
+
+def _stirred(
+    around: _Surroundings,
+    before: Mapping[UUID, Profile],
+    held_before: Mapping[str, set[UUID]],
+    held_now: Mapping[str, set[UUID]],
+    model: Model,
+) -> set[UUID]:
+    """Return the records that did not change themselves, but hold a key whose meaning did."""
+    stirred: set[UUID] = set()
+    for key, ids in around.held.items():
+        others, left = ids - held_now.get(key, set()), held_before.get(key, set())
+        if not others:
+            continue
+        if len(others) + len(left) > model.cap:
+            stirred |= others  # it was crowded
+        elif key.startswith(_POINTS):
+            people = holders_of([*(around.profiles[i] for i in others), *(before[i] for i in left)], model)
+            if _kind(people, model) != _kind(around.people[key], model):
+                stirred |= others
+    filled = {
+        key
+        for key, number in around.crowded.items()
+        if number - len(held_now.get(key, ())) + len(held_before.get(key, ())) <= model.cap
+    }
+    changed = {record_id for ids in held_now.values() for record_id in ids} | before.keys()
+    return (stirred | (around.holders(filled) if filled else set())) - changed
+
+
+def _kind(people: int, model: Model) -> int:
+    """A contact point is one person's, a household's, or nobody's own; within a kind the number means nothing."""
+    return 0 if people <= 1 else 1 if people <= model.household_limit else 2
+
+
+def _rescore(
+    connection: Connection,
+    changed: Mapping[UUID, Record],
+    stirred: set[UUID],
+    around: _Surroundings,
+    model: Model,
+) -> None:
+    profiles, anew = around.profiles, stirred | changed.keys()
+    pairs: dict[tuple[UUID, UUID], PairScore] = {}
+    for ids in around.held.values():
+        for one in ids & anew:
+            for other in ids:
+                a, b = min(one, other), max(one, other)
+                if a != b and (a, b) not in pairs and profiles[a].type == profiles[b].type:
+                    pairs[a, b] = score(profiles[a], profiles[b], model, around.people)
+    known = [*stirred, *(r.id for r in changed.values() if not r.fresh)]
+    for side in ("a", "b"):
+        delete_by_keys(connection, pair, key=side, keys=known)
+    rows = [
+        {
+            "a": a,
+            "b": b,
+            "score": result.score,
+            "outcome": result.outcome,
+            "evidence": [[e.comparison, e.level, e.weight] for e in result.evidence],
+        }
+        for (a, b), result in pairs.items()
+        if result.outcome != "apart"
+    ]
+    upsert(connection, pair, rows, key=["a", "b"], update=["score", "outcome", "evidence"])
