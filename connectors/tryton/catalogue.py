@@ -59,8 +59,8 @@ class Catalogue:
         for flag, name in self._names.items():
             if name not in ids:
                 raise OperatorError(
-                    f"{where}: there is no party category {name!r}; create it in Tryton (Parties, Configuration, "
-                    f"Categories), or name the one to use as {FLAGS[flag]} in the settings"
+                    f"{where}: there is no party category {name!r}; create it in Tryton (Parties, Categories), or name "
+                    f"the one to use as {FLAGS[flag]} in the settings"
                 )
         return {flag: ids[name] for flag, name in self._names.items()}
 
