@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete
 from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
-from onevoice.errors import OperatorError, RecordError, TransientError
+from onevoice.errors import OnevoiceError, OperatorError, RecordError, RefusedError, TransientError
 from onevoice.messages import Change, Json, Lane, ListEntry, RecordRef, SourceRecord, Work, WriteOutcome, WriteResult
 from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail
 from onevoice.sdk import ListWriter, RecordWriter
@@ -152,18 +152,33 @@ class Delivery:
         system = stream.system
         try:
             with self.systems.contact(system):
-                results = writer.write(stream.name, [task.change for task in tasks])
+                results = _written(writer, stream.name, tasks)
                 touched = [r.key for r in results if r.outcome in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT)]
                 found = {r.key: r for r in writer.readback(stream.name, touched)} if touched else {}
         except (TransientError, OperatorError) as error:
             self._fail([t.due for t in tasks], str(error), "due")
             return
-        except RecordError as error:
-            self._fail([t.due for t in tasks], f"{error}; look at what the system gave back", "in_doubt")
+        except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
+            self._take_apart(stream, lane, writer, tasks, error)
             return
         self._settle(stream, tasks, results, found)
         if found:
             self.door.publish(system, list(found.values()), cause=f"delivery:{system}:{lane}")
+
+    def _take_apart(
+        self, stream: Stream, lane: Lane, writer: RecordWriter, tasks: Sequence[_Task], error: Exception
+    ) -> None:
+        """Halve the batch until the record that breaks it stands alone; whether that was written is then in doubt."""
+        if len(tasks) > 1:
+            middle = len(tasks) // 2
+            self._write(stream, lane, writer, tasks[:middle])
+            self._write(stream, lane, writer, tasks[middle:])
+            return
+        if isinstance(error, OnevoiceError):
+            reason = f"{error}; look at what the system has now"
+        else:  # its text may hold values
+            reason = f"system {stream.system}: its connector fails on this record ({type(error).__name__}); mend it"
+        self._fail([t.due for t in tasks], reason, "in_doubt")
 
     def _settle(
         self,
@@ -253,6 +268,17 @@ class Delivery:
                 now=datetime.now(UTC),
                 retry_seconds=self.retry_seconds,
             )
+
+
+def _written(writer: RecordWriter, stream: str, tasks: Sequence[_Task]) -> list[WriteResult]:
+    """Return exactly one result a task; a refusal of the whole call is one of each task."""
+    try:
+        results = writer.write(stream, [task.change for task in tasks])
+    except RefusedError as error:
+        return [WriteResult(key=t.change.key, outcome=WriteOutcome.REFUSED, reason=str(error)) for t in tasks]
+    if [r.key for r in results] != [t.change.key for t in tasks]:
+        raise RecordError(f"stream {stream}: the connector does not answer each change with its own result")
+    return results
 
 
 def _ref(work: Work) -> RecordRef:

@@ -70,12 +70,13 @@ class Systems:
             yield
         except OperatorError as error:
             self._note(system, str(error), parked=True)
+            self._forget(system)
             raise
         except (TransientError, RefusedError) as error:
-            self._note(system, str(error), parked=False)
+            self._note(system, str(error))
             raise
         else:
-            self._note(system, None, parked=False)
+            self._note(system, None)
 
     def parked(self) -> set[str]:
         """Return the systems that wait for a person."""
@@ -94,18 +95,26 @@ class Systems:
                 connector.close()
             self._built.clear()
 
-    def _note(self, system: str, error: str | None, *, parked: bool) -> None:
+    def _forget(self, system: str) -> None:
+        """Build its connectors anew when they are needed next, from the secrets as they are then."""
+        with self._lock:
+            for built in [key for key in self._built if key[0] == system]:
+                del self._built[built]
+
+    def _note(self, system: str, error: str | None, *, parked: bool | None = None) -> None:
+        """Take down the end of a contact; `parked` is left as it stands unless it is given."""
         now = utc_now()
         row = {
             "system": system,
-            "parked": parked,
+            "parked": bool(parked),
             "reason": error if parked else None,
             "last_contact_at": None if error else now,
             "last_error": error,
             "last_error_at": now if error else None,
             "failures": 1 if error else 0,
         }
-        columns = ["parked", "reason"] + (["last_error", "last_error_at"] if error else ["last_contact_at"])
+        columns = ["last_error", "last_error_at"] if error else ["last_contact_at"]
+        columns += [] if parked is None else ["parked", "reason"]
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
             upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})

@@ -1,0 +1,327 @@
+"""Delivery: what is owed arrives once and proven, whatever the system answers, and one failure stops nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from onevoice.errors import OperatorError, RefusedError, TransientError
+from onevoice.messages import Change, Lane, RecordRef, WriteOutcome, WriteResult
+from onevoice.store import tables as t
+from onevoice.workers.customers.judging import Judging
+from tests.workers.fakes import failure, outcome
+from tests.workers.walk import CRM, ERP, SHOP, Walk, do_not_call
+
+OLD, NEW = "old@example.com", "ann@example.com"
+PERSON = {"MobilePhone": "+447400123456", "Email": OLD}
+
+
+@pytest.fixture
+def pair(walk: Walk) -> Walk:
+    """Ann in the CRM and the ERP with an old address, and with a newer one in the shop; the CRM is owed it."""
+    first = walk.crm.put(CRM | PERSON)
+    walk.arrive("crm", "Contact", first)
+    walk.shop.tick()
+    for _ in range(60):
+        walk.shop.tick()
+    walk.arrive("shop", "customers", walk.shop.put(SHOP | {"phone": "+447400123456", "email": NEW}))
+    assert walk.golden("crm", "003A")["emails"][0]["address"] == NEW
+    assert {w.system for w in walk.owed()} == {"crm"}
+    return walk
+
+
+def email_mark(walk: Walk) -> dict[str, Any]:
+    [row] = walk.rows(t.delivered, system="crm", key="003A")
+    return dict(row.fields.get("Email", {}))
+
+
+def test_what_is_owed_is_written_read_back_and_no_claim_of_its_reader(pair: Walk) -> None:
+    pair.deliver()
+    assert pair.crm.records["003A"]["Email"] == NEW
+    assert pair.obligation("crm").state == "verified"
+    assert email_mark(pair)["written"] == NEW
+    assert email_mark(pair)["replaced"] == OLD
+    own = pair.record("crm", "003A").canonical
+    assert own["emails"][0]["address"] == OLD
+    pair.settle()
+    assert (len(pair.crm.writes), pair.owed()) == (1, set())
+
+
+def test_an_own_change_after_a_write_is_a_claim_and_goes_to_the_others(pair: Walk) -> None:
+    pair.settle()
+    for _ in range(200):
+        pair.crm.tick()
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Email="own@example.com"))
+    assert pair.golden("crm", "003A")["emails"][0]["address"] == "own@example.com"
+    assert email_mark(pair) == {}
+    pair.settle()
+    assert pair.shop.records["1"]["email"] == "own@example.com"
+    assert pair.crm.records["003A"]["Email"] == "own@example.com"
+
+
+def test_going_back_by_hand_to_the_value_before_the_write_is_a_claim(pair: Walk) -> None:
+    pair.settle()
+    for _ in range(200):
+        pair.crm.tick()
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Email=OLD))
+    assert pair.golden("shop", "1")["emails"][0]["address"] == OLD
+    pair.settle()
+    assert pair.shop.records["1"]["email"] == OLD
+
+
+def test_a_record_that_changed_meanwhile_is_redone_on_what_it_says_now(pair: Walk) -> None:
+    pair.crm.change("003A", FirstName="Anne", Birthdate=None)  # nobody told the hub
+    pair.deliver()
+    assert pair.crm.records["003A"]["Email"] == OLD
+    assert pair.obligation("crm").state == "due"
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == NEW
+    assert pair.crm.records["003A"]["FirstName"] == "Anne"
+    assert pair.record("crm", "003A").canonical["name"]["given"] == "Anne"
+    assert pair.crm.writes[0].expected_version != pair.crm.writes[-1].expected_version
+
+
+@pytest.mark.parametrize(
+    "answer", [outcome(WriteOutcome.TRANSIENT, "HTTP 503"), failure(TransientError("system crm: no answer"))]
+)
+def test_trouble_that_passes_is_tried_again_later_while_the_others_go_on(pair: Walk, answer: Any) -> None:
+    pair.erp.put(ERP | {"mobile": "07400123456", "email": OLD})
+    pair.arrive("erp", "customers", pair.erp.record("customers", "K1"))
+    pair.crm.answers = [answer]
+    pair.deliver()
+    owed = pair.obligation("crm")
+    assert (owed.state, owed.attempts) == ("due", 1)
+    assert "crm" in owed.last_error
+    assert pair.erp.records["K1"]["email"] == NEW
+    assert pair.obligation("erp").state == "verified"
+    assert pair.bus.work == []
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == NEW
+    assert pair.obligation("crm").state == "verified"
+
+
+def test_a_second_change_is_delivered_although_its_first_attempt_got_no_answer(pair: Walk) -> None:
+    pair.settle()
+    third = "third@example.com"
+    pair.arrive("shop", "customers", pair.shop.change("1", email=third))
+    pair.crm.answers = [failure(TransientError("system crm: no answer"))]
+    pair.deliver()
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == third
+
+
+@pytest.mark.parametrize("answer", [outcome(WriteOutcome.REFUSED, "Email"), failure(RefusedError("system crm: no"))])
+def test_what_the_system_refuses_stays_visible_and_is_not_tried_again(pair: Walk, answer: Any) -> None:
+    pair.crm.answers = [answer]
+    pair.deliver()
+    owed = pair.obligation("crm")
+    assert (owed.state, owed.next_attempt_at) == ("refused", None)
+    assert "crm" in owed.last_error
+    assert len(pair.crm.writes) == 1
+    assert email_mark(pair) == {}
+    assert pair.deliver() == []
+
+
+def test_what_was_refused_and_is_typed_in_there_later_is_the_systems_own_word(pair: Walk) -> None:
+    pair.crm.answers = [outcome(WriteOutcome.REFUSED, "Email")]
+    pair.deliver()
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Email=NEW))
+    assert pair.record("crm", "003A").canonical["emails"][0]["address"] == NEW
+    assert pair.record("crm", "003A").echoes is None
+
+
+def test_an_answer_lost_after_the_system_took_the_write_has_no_second_effect(pair: Walk) -> None:
+    def take_and_fall_silent(changes: Sequence[Change]) -> list[WriteResult]:
+        for change in changes:
+            pair.crm.apply(change)
+        raise TransientError("system crm: no answer")
+
+    pair.crm.answers = [take_and_fall_silent]
+    pair.deliver()
+    version = pair.crm.records["003A"]["SystemModstamp"]
+    pair.settle()
+    assert pair.crm.records["003A"]["SystemModstamp"] == version
+    assert pair.obligation("crm").state == "verified"
+    assert pair.record("crm", "003A").canonical["emails"][0]["address"] == OLD
+    assert email_mark(pair)["replaced"] == OLD
+    assert email_mark(pair)["written"] == NEW
+
+
+def test_a_read_that_overtakes_the_answer_is_known_as_an_echo(pair: Walk) -> None:
+    def take_and_be_read(changes: Sequence[Change]) -> None:
+        results = [pair.crm.apply(change) for change in changes]
+        pair.arrive("crm", "Contact", pair.crm.record("Contact", "003A"))
+        pair.crm.answers.append(lambda _: results)
+
+    def answer(changes: Sequence[Change]) -> list[WriteResult]:
+        take_and_be_read(changes)
+        return pair.crm.answers.pop()(changes) or []
+
+    pair.crm.answers = [answer]
+    pair.deliver()
+    pair.settle()
+    assert len(pair.crm.writes) == 1
+    assert pair.record("crm", "003A").canonical["emails"][0]["address"] == OLD
+    assert pair.owed() == set()
+
+
+def test_a_connector_that_breaks_on_one_record_does_not_hold_up_its_neighbours(pair: Walk) -> None:
+    other = CRM | {
+        "Id": "003B",
+        "FirstName": "Bob",
+        "Birthdate": "1971-01-01",
+        "Email": OLD,
+        "MobilePhone": "+447400123457",
+    }
+    pair.arrive("crm", "Contact", pair.crm.put(other))
+    bob = SHOP | {
+        "id": 2,
+        "first_name": "Bob",
+        "birth_date": "1971-01-01",
+        "email": "bob@example.com",
+        "phone": "+447400123457",
+    }
+    pair.arrive("shop", "customers", pair.shop.put(bob))
+
+    def stumble(changes: Sequence[Change]) -> list[WriteResult] | None:
+        if any(change.key == "003A" for change in changes):
+            raise KeyError("Email")
+        return None
+
+    pair.crm.answers = [stumble] * 4
+    pair.settle()
+    assert pair.crm.records["003B"]["Email"] == "bob@example.com"
+    [stuck] = pair.rows(t.obligation, system="crm", target="003A", lane="record")
+    assert stuck.state == "in_doubt"
+    assert "KeyError" in stuck.last_error
+
+
+def test_a_system_that_gives_back_something_else_is_not_taken_for_proven(pair: Walk) -> None:
+    def take_otherwise(changes: Sequence[Change]) -> list[WriteResult]:
+        pair.crm.change("003A", Email="cut@example")
+        return [WriteResult(key=c.key, outcome=WriteOutcome.APPLIED) for c in changes]
+
+    pair.crm.answers = [take_otherwise]
+    pair.deliver()
+    owed = pair.obligation("crm")
+    assert owed.state == "refused"
+    assert "Email" in owed.last_error
+    assert "example" not in owed.last_error
+
+
+def test_a_record_that_is_gone_is_said_to_be_gone(pair: Walk) -> None:
+    del pair.crm.records["003A"]
+    pair.deliver()
+    assert pair.obligation("crm").state == "refused"
+    assert "gone" in pair.obligation("crm").last_error
+
+
+def test_a_system_that_does_not_let_us_in_is_parked_and_caught_up_suppressions_first(pair: Walk) -> None:
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+    pair.crm.answers = [failure(OperatorError("system crm: the password was refused"))] * 2
+    pair.deliver()
+    assert pair.systems.parked() == {"crm"}
+    assert {r.state for r in pair.rows(t.obligation, system="crm")} == {"due"}
+    pair.hurry()
+    assert all(w.system != "crm" for w in pair.deliver())
+    written = len(pair.crm.writes)
+    pair.systems.resume("crm")
+    pair.hurry()
+    works = [w for w in pair.deliver() if w.system == "crm"]
+    assert [w.lane for w in works] == [Lane.SUPPRESSION, Lane.RECORD]
+    assert "DoNotCall" in pair.crm.writes[written].fields
+    pair.settle()
+    assert (pair.crm.records["003A"]["DoNotCall"], pair.crm.records["003A"]["Email"]) == (True, NEW)
+    assert pair.systems.parked() == set()
+
+
+def test_only_a_person_takes_a_system_out_of_parking(pair: Walk) -> None:
+    with pytest.raises(OperatorError), pair.systems.contact("crm"):
+        raise OperatorError("system crm: the password was refused")
+    with pytest.raises(TransientError), pair.systems.contact("crm"):
+        raise TransientError("system crm: no answer")
+    assert pair.systems.parked() == {"crm"}
+    with pair.systems.contact("crm"):
+        pass
+    assert pair.systems.parked() == {"crm"}
+    pair.systems.resume("crm")
+    assert pair.systems.parked() == set()
+
+
+def test_an_opt_out_reaches_every_system_without_waiting_for_its_record(pair: Walk) -> None:
+    pair.erp.put(ERP | {"mobile": "07400123456", "email": OLD})
+    pair.arrive("erp", "customers", pair.erp.record("customers", "K1"))
+    pair.crm.change("003A", Birthdate=None)  # the hub has not heard of it: a record write would meet a conflict
+    pair.take(do_not_call(200, point="+447400123456"))
+    pair.deliver()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    assert pair.erp.records["K1"]["phone_opt_out"] is True
+    assert pair.shop.records["1"]["accepts_phone_marketing"] is False
+    assert pair.listed() == {("phone", "+447400123456")}
+    pair.settle()
+    assert pair.crm.records["003A"]["HasOptedOutOfEmail"] is False
+    assert pair.owed() == set()
+    assert {row.source_system for row in pair.rows(t.act)} == {"callcentre"}
+
+
+def test_what_was_filled_for_a_merge_is_given_back_after_the_split_and_again_after_its_retraction(pair: Walk) -> None:
+    pair.settle()
+    judging = Judging(pair.store, pair.ingest)
+    shop = RecordRef(system="shop", stream="customers", key="1")
+    said = judging.split(pair.record("crm", "003A").customer_id, [shop], actor="ann", reason="a namesake")
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == OLD
+    assert pair.golden("crm", "003A")["emails"][0]["address"] == OLD
+    for judgement in said.judgements:
+        judging.retract(judgement.id, actor="ann")
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == NEW
+
+
+def test_a_flag_set_for_a_merge_is_given_back_and_the_number_leaves_the_list_after_the_split(pair: Walk) -> None:
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Phone="0161 496 0123"))
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    assert pair.listed() == {("phone", "+447400123456"), ("phone", "+441614960123")}
+    shop = RecordRef(system="shop", stream="customers", key="1")
+    judging = Judging(pair.store, pair.ingest)
+    judging.split(pair.record("crm", "003A").customer_id, [shop], actor="ann", reason="a namesake")
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is False
+    assert pair.listed() == {("phone", "+447400123456")}  # hers still, whoever else holds it
+
+
+def test_a_list_is_owed_until_the_system_says_that_it_has_it_in_force(
+    pair: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onevoice.workers.delivery.PROOF_WAIT_SECONDS", 0.1)
+    pair.lists.loads = False
+    pair.take(do_not_call(200, point="+447400123456"))
+    pair.deliver()
+    owed = pair.obligation("callcentre", Lane.SUPPRESSION)
+    assert (owed.state, owed.stream) == ("due", "suppression")
+    assert "not yet loaded" in owed.last_error
+    pair.lists.loads = True
+    pair.settle()
+    assert pair.obligation("callcentre", Lane.SUPPRESSION).state == "verified"
+    assert len(pair.lists.handed) == 2
+    [entry] = pair.lists.handed[-1]
+    assert (entry.channel, entry.point, entry.purpose, entry.reason) == (
+        "phone",
+        "+447400123456",
+        "marketing",
+        "withdrawal",
+    )
+
+
+def test_a_number_that_nobody_holds_any_more_leaves_the_list(pair: Walk) -> None:
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+    pair.settle()
+    assert pair.listed() == {("phone", "+447400123456")}
+    pair.arrive("shop", "customers", pair.shop.change("1", phone="+447400999999"))
+    pair.arrive("crm", "Contact", pair.crm.change("003A", MobilePhone="+447400999999"))
+    pair.settle()
+    assert pair.listed() == {("phone", "+447400999999")}
