@@ -18,7 +18,7 @@ from onevoice.errors import OnevoiceError, TransientError
 LONGEST_WAIT = timedelta(hours=1)
 """However long a system asks to be left alone, it is looked at again after this time."""
 
-_LIBRARIES = ("pika", "psycopg", "requests", "sqlalchemy", "urllib3", "zeep")
+_LIBRARIES = ("alembic", "pika", "psycopg", "requests", "sqlalchemy", "urllib3", "zeep")
 _Result = TypeVar("_Result")
 
 

@@ -67,7 +67,7 @@ class HubOperator(BaseOperator):
             try:
                 report = read(stream)
             except (TransientError, RefusedError, RecordError) as error:
-                self.log.warning("stream %s: %s", stream, error)
+                self.log.warning("%s", error)
                 failed.append(error)
             else:
                 idle += report.busy

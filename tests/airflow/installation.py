@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from onevoice.config import Config, load_config
 from onevoice.store.migrate import upgrade
-from onevoice.testing.servers.account import free_port
+from onevoice.testing.servers.account import free_port, write_private
 from samples.erp import database as erp
 from samples.erp.schema import CUSTOMERS
 from samples.population import generate
@@ -33,6 +33,8 @@ MARKED = {
     "email": "marked.person@personal.example",
     "mobile": "+44 7700 900461",
 }
+NO_STORE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+NO_BUS = "amqp://nobody@127.0.0.1:1/%2F"
 ERP_ROLE = "erp_hub"
 STEP_SECONDS = 120
 
@@ -78,13 +80,16 @@ capabilities: {max_batch: 1, create: none}
 TOML = """
 [hub]
 root = "root"
-scheduler = "airflow"
+scheduler = "builtin"
 
 [store]
-url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+url = {store}
 
 [bus]
-url = "amqp://nobody@127.0.0.1:1/%2F"
+url = {bus}
+
+[api]
+port = {port}
 
 [operators.airflow]
 api_key = {{env = "AIRFLOW_API_KEY"}}
@@ -118,15 +123,19 @@ class Installation:
 
     Attributes:
         environment: of every Airflow process.
+        hub_environment: of every process of the hub itself.
         config: as the hub itself has it, with the real store and broker.
-        airflow_database: URL of Airflow's own database.
+        airflow_database: URL of Airflow's own database; airflow_password: of its user admin.
         erp_counts: how many records each stream of the ERP has.
     """
 
     folder: Path
     environment: Mapping[str, str]
+    hub_environment: Mapping[str, str]
     config: Config
+    erp_database: str
     airflow_database: str
+    airflow_password: str
     api_port: int
     secrets: frozenset[str]
     erp_counts: Mapping[str, int]
@@ -171,18 +180,27 @@ def install(folder: Path, databases: Mapping[str, str], bus: str) -> Installatio
     erp_password, api_key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     erp_counts = _fill_erp(databases["erp"], erp_password)
     _make_root(folder / "root")
-    erp_address = sa.make_url(databases["erp"]).set(drivername="postgresql", username=ERP_ROLE, password=None)
-    path = folder / "onevoice.toml"
-    path.write_text(TOML.format(database=erp_address.render_as_string()), encoding="utf-8")
+    erp_address = sa.make_url(databases["erp"])._replace(drivername="postgresql", username=ERP_ROLE, password=None)
     api_port = free_port()
+    settings = {"database": erp_address.render_as_string(), "port": api_port}
+    path, hub_path = folder / "onevoice.toml", folder / "hub.toml"
+    path.write_text(TOML.format(store=f'"{NO_STORE}"', bus=f'"{NO_BUS}"', **settings), encoding="utf-8")
+    hub_path.write_text(TOML.format(store='{env = "HUB_STORE"}', bus='{env = "HUB_BUS"}', **settings), encoding="utf-8")
     store = sa.make_url(databases["store"]).set(drivername="postgresql").render_as_string(hide_password=False)
+    admin_password = secrets.token_urlsafe(24)
+    passwords = write_private(folder / "passwords.json", json.dumps({"admin": admin_password}), None)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "ONEVOICE"))}
+    of_systems = {"AIRFLOW_API_KEY": api_key, "ERP_PASSWORD": erp_password, "PYTHONPATH": str(ROOT)}
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "ONEVOICE"))},
+        **inherited,
+        **of_systems,
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": databases["airflow"],
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": databases["airflow"],
@@ -193,19 +211,25 @@ def install(folder: Path, databases: Mapping[str, str], bus: str) -> Installatio
         "AIRFLOW_CONN_ONEVOICE_API": json.dumps(
             {"conn_type": "http", "host": "127.0.0.1", "port": api_port, "password": api_key}
         ),
-        "AIRFLOW_API_KEY": api_key,
-        "ERP_PASSWORD": erp_password,
         "ONEVOICE_CONFIG": str(path),
-        "PYTHONPATH": str(ROOT),
     }
-    os.environ["ERP_PASSWORD"], os.environ["AIRFLOW_API_KEY"] = erp_password, api_key
+    hub_environment = {
+        **inherited,
+        **of_systems,
+        "ONEVOICE_CONFIG": str(hub_path),
+        "HUB_STORE": databases["store"],
+        "HUB_BUS": bus,
+    }
     upgrade(databases["store"])
     hidden = {erp_password, api_key, sa.make_url(databases["store"]).password, bus.split("@", 1)[0].rsplit(":", 1)[1]}
     installation = Installation(
         folder=folder,
         environment=environment,
+        hub_environment=hub_environment,
         config=replace(load_config(path), store_url=databases["store"], bus_url=bus),
+        erp_database=databases["erp"],
         airflow_database=databases["airflow"],
+        airflow_password=admin_password,
         api_port=api_port,
         secrets=frozenset(str(secret) for secret in hidden),
         erp_counts=erp_counts,
