@@ -1,7 +1,17 @@
 """The one truth: tables, engine, bulk statements, migrations, and the transaction in which everything commits."""
 
-from onevoice.store.bulk import count_by_key, delete_by_keys, rows_by_keys, upsert
+from onevoice.store.bulk import count_by_key, delete_by_keys, delete_pairs, rows_by_keys, upsert
 from onevoice.store.engine import Store, open_store
 from onevoice.store.lease import Lease, keep_out
 
-__all__ = ["Lease", "Store", "count_by_key", "delete_by_keys", "keep_out", "open_store", "rows_by_keys", "upsert"]
+__all__ = [
+    "Lease",
+    "Store",
+    "count_by_key",
+    "delete_by_keys",
+    "delete_pairs",
+    "keep_out",
+    "open_store",
+    "rows_by_keys",
+    "upsert",
+]

@@ -75,6 +75,25 @@ def delete_by_keys(connection: Connection, table: Table, *, key: str, keys: Sequ
     connection.execute(delete(table).where(table.c[key].in_(list(keys))))
 
 
+def delete_pairs(
+    connection: Connection, table: Table, *, key: tuple[str, str], keys: Sequence[tuple[Any, Any]]
+) -> None:
+    """Delete the rows whose two key columns are among the pairs."""
+    if not keys:
+        return
+    one, other = key
+    if connection.dialect.name == "postgresql":
+        shape = ", ".join(f'"{name}" {_pg_type(table.c[name].type)}' for name in key)
+        same = " and ".join(f't."{name}" = w."{name}"' for name in key)
+        wanted = text(
+            f'delete from "{table.name}" t using json_to_recordset(cast(:wanted as json)) w({shape}) where {same}'  # noqa: S608 - names are ours
+        )
+        connection.execute(wanted, {"wanted": _document([{one: a, other: b} for a, b in keys])})
+        return
+    pair = delete(table).where(table.c[one] == bindparam("wanted_one"), table.c[other] == bindparam("wanted_other"))
+    connection.execute(pair, [{"wanted_one": a, "wanted_other": b} for a, b in keys])
+
+
 def count_by_key(connection: Connection, table: Table, *, key: str, keys: Sequence[Any]) -> dict[Any, int]:
     """Return how many rows hold each of the keys; keys that none holds are left out."""
     if not keys:

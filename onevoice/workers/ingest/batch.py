@@ -80,14 +80,14 @@ class Ingest:
         result.counts["quarantined"] += len(rejected)
         records, acts, states = self._accept(connection, incoming, now)
         parties = [r for r in records.values() if r.is_party and r.touched]
-        regrouping = resolve(connection, parties, self.model)
+        loaded = Loaded(connection, records.values())
+        regrouping = resolve(loaded, parties, self.model)
         for moved in regrouping.records:
             here = records.setdefault(moved.ref, moved)
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
         customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
         customers |= _customers_at(connection, acts)
-        loaded = Loaded(connection, records.values())
         merged = merge(loaded, customers, self.survivorship, now=now)
         result.obligations = self._oblige(connection, merged, acts, now, incoming)
         _note_messages(connection, incoming, states, now, result)
@@ -99,9 +99,9 @@ class Ingest:
         The caller keeps ingest out of the same transaction. Returns the customers that stand afterwards.
         """
         now = datetime.now(UTC)
-        regrouping = regroup(connection, customers, {})
+        loaded = Loaded(connection)
+        regrouping = regroup(loaded, customers, {})
         save_records(connection, regrouping.records, now=now)
-        loaded = Loaded(connection, regrouping.records)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         self._oblige(connection, merged, [], now, [])
         return frozenset(merged)

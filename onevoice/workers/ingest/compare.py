@@ -13,21 +13,29 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, profile, score
-from onevoice.store import count_by_key, delete_by_keys, rows_by_keys, upsert
-from onevoice.store.tables import pair, record_key, source_record
-from onevoice.workers.ingest.record import Record, record_of
+from onevoice.store import count_by_key, delete_by_keys, delete_pairs, rows_by_keys, upsert
+from onevoice.store.tables import pair, record_key
+from onevoice.workers.ingest.loaded import Loaded
+from onevoice.workers.ingest.record import Record
 
 _POINTS = ("email:", "phone:")
 
 
-def compare(connection: Connection, changed: Mapping[UUID, Record], model: Model) -> dict[UUID, Record]:
-    """Bring block keys and pairs up to date; returns the other records that were compared anew."""
-    stored = load_by_id(connection, [r.id for r in changed.values() if not r.fresh])
-    before = {r.id: profile(r.canonical, r.type, model) for r in stored}
-    now = {r.id: profile(r.canonical, r.type, model) for r in changed.values()}
+def compare(
+    loaded: Loaded, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile], model: Model
+) -> dict[UUID, Record]:
+    """Bring block keys and pairs up to date; returns the other records that were compared anew.
+
+    Args:
+        loaded: what the batch has read so far, the changed records included.
+        changed: the records whose identity changed.
+        now: their profiles.
+    """
+    connection = loaded.connection
+    before = {r.id: profile(r.stored, r.type, model) for r in changed.values() if r.stored is not None}
     held_before, held_now = _by_key(before), _by_key(now)
     _reindex(connection, changed, held_now)
-    around = _Surroundings(connection, model, profiles=dict(now))
+    around = _Surroundings(loaded, model, profiles=dict(now))
     around.look(held_before.keys() | held_now.keys())
     stirred = _stirred(around, before, held_before, held_now, model)
     around.look(key for record_id in stirred for key in block_keys(around.profiles[record_id]))
@@ -35,17 +43,11 @@ def compare(connection: Connection, changed: Mapping[UUID, Record], model: Model
     return {record_id: around.records[record_id] for record_id in stirred}
 
 
-def load_by_id(connection: Connection, ids: Collection[UUID]) -> list[Record]:
-    """Return the records as they are stored."""
-    rows = rows_by_keys(connection, source_record, list(source_record.c), key=["id"], keys=[(i,) for i in ids])
-    return [record_of(row) for row in rows]
-
-
 @dataclass(slots=True)
 class _Surroundings:
     """Who holds the keys: `held` has the usable ones, `crowded` how many hold each of those that too many do."""
 
-    connection: Connection
+    loaded: Loaded
     model: Model
     profiles: dict[UUID, Profile]
     records: dict[UUID, Record] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class _Surroundings:
     def look(self, keys: Iterable[str]) -> None:
         """Find the holders of those keys that were not looked at yet, and the people on each contact point."""
         asked = sorted(set(keys) - self.held.keys() - self.crowded.keys())
-        counted = count_by_key(self.connection, record_key, key="key", keys=asked)
+        counted = count_by_key(self.loaded.connection, record_key, key="key", keys=asked)
         self.crowded |= {key: number for key, number in counted.items() if number > self.model.cap}
         found: dict[str, set[UUID]] = {key: set() for key in asked if key not in self.crowded}
         for key, record_id in self._holders(found):
@@ -79,11 +81,12 @@ class _Surroundings:
 
     def _holders(self, keys: Collection[str]) -> Iterator[tuple[str, UUID]]:
         columns = [record_key.c.key, record_key.c.record_id]
-        for row in rows_by_keys(self.connection, record_key, columns, key=["key"], keys=[(k,) for k in keys]):
+        wanted = [(key,) for key in keys]
+        for row in rows_by_keys(self.loaded.connection, record_key, columns, key=["key"], keys=wanted):
             yield row.key, row.record_id
 
     def _load(self, ids: set[UUID]) -> None:
-        for record in load_by_id(self.connection, ids - self.profiles.keys()):
+        for record in self.loaded.by_ids(ids - self.profiles.keys()).values():
             self.records[record.id] = record
             self.profiles[record.id] = profile(record.canonical, record.type, self.model)
 
@@ -97,10 +100,21 @@ def _by_key(profiles: Mapping[UUID, Profile]) -> dict[str, set[UUID]]:
 
 
 def _reindex(connection: Connection, changed: Mapping[UUID, Record], held: Mapping[str, set[UUID]]) -> None:
-    delete_by_keys(connection, record_key, key="record_id", keys=[r.id for r in changed.values() if not r.fresh])
+    """Bring the keys of the changed records up to date; most stay as they are, and those are not written again."""
     pairs = {(key, record_id) for key, ids in held.items() for record_id in ids}
     pairs |= {(point, r.id) for r in changed.values() for point in contact_points(r.canonical)}
-    rows = [{"key": key, "record_id": record_id} for key, record_id in sorted(pairs)]
+    standing = {
+        (row.key, row.record_id)
+        for row in rows_by_keys(
+            connection,
+            record_key,
+            [record_key.c.key, record_key.c.record_id],
+            key=["record_id"],
+            keys=[(r.id,) for r in changed.values() if not r.fresh],
+        )
+    }
+    delete_pairs(connection, record_key, key=("key", "record_id"), keys=sorted(standing - pairs))
+    rows = [{"key": key, "record_id": record_id} for key, record_id in sorted(pairs - standing)]
     upsert(connection, record_key, rows, key=["key", "record_id"])
 
 

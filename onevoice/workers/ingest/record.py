@@ -27,6 +27,7 @@ class Record:
         flags: `channel/purpose` -> series of observations, as stored: [sequence, reading, observed, time].
         fresh: not in the store yet.
         touched: to be written.
+        stored: the canonical record as the store has it; None when it has none.
     """
 
     id: UUID
@@ -49,6 +50,7 @@ class Record:
     identity_hash: str | None = None
     fresh: bool = True
     touched: bool = False
+    stored: Json | None = None
 
     @property
     def is_party(self) -> bool:
@@ -96,6 +98,7 @@ def record_of(row: Row[Any]) -> Record:
         occurred_at=row.occurred_at,
         payload=row.payload,
         canonical=row.canonical or {},
+        stored=row.canonical or {},
         echoes=row.echoes or {},
         flags=row.flags or {},
         mapping_version=row.mapping_version,

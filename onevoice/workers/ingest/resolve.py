@@ -12,6 +12,7 @@ from onevoice.identity import (
     JudgedPair,
     Member,
     Model,
+    Profile,
     group,
     identity_hash,
     profile,
@@ -19,8 +20,9 @@ from onevoice.identity import (
 from onevoice.messages import RecordRef
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import judgement, pair, source_record
-from onevoice.workers.ingest.compare import compare, load_by_id
-from onevoice.workers.ingest.record import Record, record_of
+from onevoice.workers.ingest.compare import compare
+from onevoice.workers.ingest.loaded import Loaded
+from onevoice.workers.ingest.record import Record
 
 _A = ("a_system", "a_stream", "a_key")
 _B = ("b_system", "b_stream", "b_key")
@@ -39,34 +41,38 @@ class Regrouping:
     records: tuple[Record, ...]
 
 
-def resolve(connection: Connection, records: Sequence[Record], model: Model) -> Regrouping:
+def resolve(loaded: Loaded, records: Sequence[Record], model: Model) -> Regrouping:
     """Compare the records with those that share a block key, and regroup.
 
     Args:
+        loaded: what the batch has read so far, these records included.
         records: parties that were accepted in this batch; those whose identity did not change cost nothing.
     """
     changed: dict[UUID, Record] = {}
+    profiles: dict[UUID, Profile] = {}
     for record in records:
-        described = identity_hash(profile(record.canonical, record.type, model))
+        seen = profile(record.canonical, record.type, model)
+        described = identity_hash(seen)
         if record.identity_hash != described:
             record.identity_hash = described
             record.customer_id = record.customer_id or record.id
             record.touched = True
             changed[record.id] = record
+            profiles[record.id] = seen
     if not changed:
         return Regrouping(customers=frozenset(), records=())
-    stirred = compare(connection, changed, model)
+    stirred = compare(loaded, changed, profiles, model)
     customers = {r.customer_id for r in (*changed.values(), *stirred.values()) if r.customer_id}
-    return regroup(connection, customers, changed)
+    return regroup(loaded, customers, changed)
 
 
-def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
+def regroup(loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
     """Group anew all records of the customers and of those that pairs or judgements tie to them.
 
     Args:
         known: records of this batch, as they stand in memory; their `customer_id` is set here.
     """
-    members, edges, judged = _component(connection, customers, known)
+    members, edges, judged = _component(loaded, customers, known)
     by_ref = {record.ref: record.id for record in members.values()}
     listed = [Member(id=r.id, type=r.type, sort_key=(r.ref.system, r.ref.stream, r.ref.key)) for r in members.values()]
     pairs = [JudgedPair(verdict=v, a=by_ref[a], b=by_ref[b]) for v, a, b in judged if a in by_ref and b in by_ref]
@@ -85,20 +91,19 @@ def regroup(connection: Connection, customers: Collection[UUID], known: Mapping[
 
 
 def _component(
-    connection: Connection, customers: Collection[UUID], known: Mapping[UUID, Record]
+    loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Record]
 ) -> tuple[dict[UUID, Record], list[Edge], list[tuple[str, RecordRef, RecordRef]]]:
     """Load everything tied together by links or judgements, however far it reaches."""
     members: dict[UUID, Record] = dict(known)
     edges: dict[tuple[UUID, UUID], Edge] = {}
     judged: set[tuple[str, RecordRef, RecordRef]] = set()
     ask_customers, ask_records = set(customers), set(known)
+    connection = loaded.connection
     while ask_customers or ask_records:
-        for row in rows_by_keys(
-            connection, source_record, list(source_record.c), key=["customer_id"], keys=[(c,) for c in ask_customers]
-        ):
-            if row.id not in members:
-                members[row.id] = record_of(row)
-                ask_records.add(row.id)
+        for record in loaded.stored_in(ask_customers).values():
+            if record.id not in members:
+                members[record.id] = record
+                ask_records.add(record.id)
         found = _links(connection, ask_records)
         edges.update({(e.a, e.b): e for e in found})
         verdicts = _judgements(connection, [members[i].ref for i in ask_records if i in members])
@@ -106,7 +111,7 @@ def _component(
         beyond = {i for e in found for i in (e.a, e.b)} - members.keys()
         judged_refs = {ref for _, a, b in verdicts for ref in (a, b)}
         beyond |= _ids_of(connection, judged_refs - {m.ref for m in members.values()}) - members.keys()
-        arrivals = {r.id: r for r in load_by_id(connection, beyond)}
+        arrivals = loaded.by_ids(beyond)
         members.update(arrivals)
         ask_records = set(arrivals)
         ask_customers = {r.customer_id for r in arrivals.values() if r.customer_id}
