@@ -64,7 +64,7 @@ def push_records(
     records = _records(found, documents)
     if not all(hub.catalog.is_urgent(system, stream, one) for one in documents):
         fuse.check()
-    published = sum(hub.door.publish(system, one_round) for one_round in _rounds(records))
+    published = hub.door.publish(system, records)
     return Pushed(received=len(records), published=published)
 
 
@@ -123,18 +123,6 @@ def _records(stream: Stream, documents: Sequence[Json]) -> list[SourceRecord]:
             errors.append(_fault(index, error))
     _refuse(errors)
     return records
-
-
-def _rounds(records: Sequence[SourceRecord]) -> list[list[SourceRecord]]:
-    """Part the records so that no key comes twice in a round: every version counts, also those overtaken at once."""
-    rounds: list[list[SourceRecord]] = []
-    seen: dict[str, int] = {}
-    for record in records:
-        turn = seen[record.key] = seen.get(record.key, -1) + 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append(record)
-    return rounds
 
 
 def _envelope(caller: Caller, catalog: Catalog, event: Json, text: bytes) -> Envelope:

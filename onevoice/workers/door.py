@@ -43,10 +43,12 @@ class Door:
         Raises:
             TransientError: the store or the bus did not take all of it; publish the same records again.
         """
-        unique = {(r.stream, r.key): r for r in sorted(records, key=lambda r: r.version)}
+        return sum(self._publish(system, some, initial, cause) for some in _one_version_each(records))
+
+    def _publish(self, system: str, records: Sequence[SourceRecord], initial: bool, cause: str | None) -> int:
         now = datetime.now(UTC)
         with self.store.transaction() as connection:
-            numbered = _number(connection, system, list(unique.values()))
+            numbered = _number(connection, system, records)
         envelopes = [self._envelope(system, record, row, now, initial, cause) for record, row in numbered]
         if not envelopes:
             return 0
@@ -82,6 +84,18 @@ class Door:
 
 
 _UPDATED = ("version", "content_hash", "number", "confirmed")
+
+
+def _one_version_each(records: Sequence[SourceRecord]) -> list[list[SourceRecord]]:
+    """Split records so that no part holds two versions of one key; older versions go first, none is left out."""
+    rounds: list[dict[tuple[str, str], SourceRecord]] = []
+    for record in sorted(records, key=lambda r: r.version):
+        key = (record.stream, record.key)
+        free = next((some for some in rounds if key not in some), None)
+        if free is None:
+            rounds.append(free := {})
+        free[key] = record
+    return [list(some.values()) for some in rounds]
 
 
 def _number(
