@@ -14,7 +14,7 @@ from onevoice.store.tables import quarantine
 from onevoice.testing.evaluate import evaluate
 from tests.systems.walk import NO_PHONE, Ref, Walk, wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 F1_AT_LEAST = 0.95

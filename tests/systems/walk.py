@@ -36,7 +36,7 @@ NO_EMAIL, NO_PHONE = "No e-mail marketing", "No phone marketing"
 HUB_USER, HUB_PASSWORD = "onevoice", "the-hub-is-no-administrator"
 POLLED = (("erp", "party"), ("crm", "Contact"), ("crm", "Case"), ("shop", "customers"), ("shop", "orders"))
 ROLES = frozenset({"ingest", "relay", "delivery"})
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 120.0
 
 # What the bus still carries: readings that have not become the current version of their record.
 UNDERWAY = text(
