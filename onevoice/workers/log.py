@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
-QUIET = ("pika", "zeep", "urllib3", "sqlalchemy", "uvicorn.access")
+QUIET = ("pika", "zeep", "urllib3", "sqlalchemy", "uvicorn")
 
 
 def configure_logging(stream: TextIO | None = None) -> None:

@@ -7,6 +7,7 @@ the end quick and clean, a second one makes it immediate.
 import fcntl
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -16,11 +17,12 @@ from pathlib import Path
 from types import FrameType
 
 import structlog
-from sqlalchemy import delete, make_url
+from sqlalchemy import delete, make_url, update
 
 from onevoice.config import Config, reveal
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
 from onevoice.store.migrate import pending
+from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.hub import Hub, opened
 from onevoice.workers.loops import Loops
@@ -29,6 +31,7 @@ WORKER_ROLES = ("ingest", "relay", "delivery", "schedule")
 ROLES = (*WORKER_ROLES, "api")
 DRAIN_SECONDS = 25.0
 WATCH_SECONDS = 0.5
+LOOK_SECONDS = 0.05
 FORGOTTEN_AFTER = timedelta(days=1)
 
 Serve = Callable[[Hub, Callable[[], bool], threading.Event], None]
@@ -64,10 +67,14 @@ def run(
     require_current_schema(config)
     stop = stop_event or threading.Event()
     with _signals(stop), _alone(config), opened(config) as hub:
+        if config.embedded:
+            _inherit(hub)
         loops = Loops(hub, stop=stop)
         loops.start(wanted - {"api"})
         http = _Http(hub, loops, serve) if serve is not None else None
         try:
+            if http is not None:
+                http.wait_until_listening()
             log.info("started", worker=hub.worker, roles=sorted(wanted))
             if ready is not None:
                 ready()
@@ -99,7 +106,7 @@ class _Http:
 
     def __init__(self, hub: Hub, loops: Loops, serve: Serve) -> None:
         self._error: BaseException | None = None
-        self._where = f"{hub.config.api_host}:{hub.config.api_port}"
+        self._address = (hub.config.api_host, hub.config.api_port)
         self._stop = loops.stop
 
         def supervised() -> None:
@@ -111,13 +118,25 @@ class _Http:
         self._thread = threading.Thread(target=supervised, name="api", daemon=True)
         self._thread.start()
 
+    def wait_until_listening(self) -> None:
+        """Return when the port answers, or when the hub is to stop."""
+        while not self._stop.is_set():
+            self.check()
+            try:
+                socket.create_connection(self._address, timeout=1.0).close()
+            except OSError:
+                self._stop.wait(LOOK_SECONDS)
+            else:
+                return
+
     def check(self) -> None:
         """Raise what ended the server; it never ends by itself."""
         if self._thread.is_alive() or self._stop.is_set():
             return
         if isinstance(self._error, OnevoiceError):
             raise self._error
-        raise OperatorError(f"api: the HTTP server on {self._where} ended; is the port free? see api.host and api.port")
+        host, port = self._address
+        raise OperatorError(f"api: the HTTP server on {host}:{port} ended; is the port free? see api.host and api.port")
 
     def join(self, seconds: float) -> bool:
         """Wait for the end; returns whether it came."""
@@ -130,6 +149,14 @@ def _checked(roles: Collection[str]) -> frozenset[str]:
     if unknown or not roles:
         raise ConfigurationError(f"role {', '.join(unknown) or 'missing'}: write any of {', '.join(ROLES)}")
     return frozenset(roles)
+
+
+def _inherit(hub: Hub) -> None:
+    """End the ingest lease of the process before: we hold its file lock, so it is dead, and nobody need wait for it."""
+    with hub.store.transaction() as connection:
+        connection.execute(
+            update(lease_table).where(lease_table.c.name == "ingest").values(expires_at=datetime.now(UTC))
+        )
 
 
 def _drain(hub: Hub, loops: Loops, http: _Http | None) -> None:

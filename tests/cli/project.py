@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from onevoice.cli import main
 
 CONFIG = """
 [hub]
@@ -201,18 +207,31 @@ class Project:
         return self.folder / "register.json"
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "ONEVOICE_CONFIG": str(self.config), "NO_COLOR": "1", "COLUMNS": "200"}
+        return {**os.environ, "ONEVOICE_CONFIG": str(self.config), "NO_COLOR": "1"}
 
-    def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
-        """Run `onevoice` and return what it printed, on both streams."""
+    def run(self, *arguments: str, code: int = 0, stdin: str = "") -> str:
+        """Run `onevoice` in this process and return what it printed, on both streams."""
+        printed = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
+            for name, value in {"ONEVOICE_CONFIG": str(self.config), "NO_COLOR": "1"}.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["onevoice", *arguments])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert (ended.value.code or 0) == code, f"{arguments}: {ended.value.code}\n{printed.getvalue()}"
+        return printed.getvalue()
+
+    def spawn(self, *arguments: str, code: int = 0) -> str:
+        """Run `onevoice` in a process of its own and return what it printed, on both streams."""
         done = subprocess.run(
             [sys.executable, "-m", "onevoice", *arguments],
             env=self.environment(),
             cwd=self.folder,
-            input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=90,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
@@ -253,9 +272,8 @@ class Project:
 def make_project(folder: Path, *, port: int = 8080, poll: str = "1h") -> Project:
     """Begin a project with `onevoice init` and give it its two systems."""
     project = Project(folder=folder)
-    subprocess.run(
-        [sys.executable, "-m", "onevoice", "init", str(folder)], check=True, capture_output=True, text=True, timeout=60
-    )
+    folder.mkdir()
+    project.run("init", str(folder))
     for name, manifest, code in (("ledger", LEDGER, LEDGER_CODE), ("register", REGISTER, REGISTER_CODE)):
         place = folder / "connectors" / name
         place.mkdir()
