@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select, update
 
 from onevoice.messages import Lane, Work
 from onevoice.store import rows_by_keys, upsert
@@ -169,12 +169,8 @@ def resend(connection: Connection, system: str, *, state: str, now: datetime) ->
 
 
 def _locked(connection: Connection, works: Sequence[Work]) -> list[Row[Any]]:
-    if connection.dialect.name == "postgresql" and works:
-        ordered = sorted(works, key=lambda w: (w.system, w.lane, w.stream, w.target))
-        condition = or_(*(and_(*(obligation.c[n] == v for n, v in zip(KEY, _key(w), strict=True))) for w in ordered))
-        statement = select(obligation).where(condition).order_by(*(obligation.c[n] for n in KEY)).with_for_update()
-        return list(connection.execute(statement))
-    return list(rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=[_key(w) for w in works]))
+    keys = [_key(work) for work in works]
+    return list(rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=keys, lock=True))
 
 
 def _postpone(connection: Connection, works: Sequence[Work], until: datetime) -> None:

@@ -114,11 +114,15 @@ def rows_by_keys(
     *,
     key: Sequence[str],
     keys: Sequence[tuple[Any, ...]],
+    lock: bool = False,
 ) -> Sequence[Row[Any]]:
-    """Return the rows of `table` whose key columns are among `keys`, in no particular order."""
+    """Return the rows of `table` whose key columns are among `keys`, in no particular order.
+
+    With `lock` they are locked until the transaction ends, in the order of their keys: nobody waits in a circle.
+    """
     if not keys:
         return []
-    statement = _select_sql(table, tuple(columns), tuple(key), connection.dialect.name)
+    statement = _select_sql(table, tuple(columns), tuple(key), connection.dialect.name, lock=lock)
     if connection.dialect.name == "postgresql":
         wanted: list[Any] = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
     else:
@@ -127,7 +131,9 @@ def rows_by_keys(
 
 
 @lru_cache(maxsize=256)
-def _select_sql(table: Table, columns: tuple[Column[Any], ...], key: tuple[str, ...], dialect: str) -> Any:
+def _select_sql(
+    table: Table, columns: tuple[Column[Any], ...], key: tuple[str, ...], dialect: str, *, lock: bool
+) -> Any:
     if dialect == "postgresql":
         shape = ", ".join(f'"{name}" {_pg_type(table.c[name].type)}' for name in key)
         wanted = text(f"select * from json_to_recordset(cast(:wanted as json)) as wanted({shape})")  # noqa: S608 - names are ours
@@ -138,7 +144,8 @@ def _select_sql(table: Table, columns: tuple[Column[Any], ...], key: tuple[str, 
     condition = table.c[key[0]] == source.c[key[0]]
     for name in key[1:]:
         condition = condition & (table.c[name] == source.c[name])
-    return select(*columns).select_from(source.join(table, condition))
+    found = select(*columns).select_from(source.join(table, condition))
+    return found.order_by(*(table.c[name] for name in key)).with_for_update(of=table) if lock else found
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection
 
 from onevoice.messages import Json, RecordRef
 from onevoice.store import rows_by_keys, upsert
@@ -29,21 +29,10 @@ def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[Reco
 
 
 def hold_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
-    """Return the marks of those records that have any, and keep others from changing them until the transaction ends.
-
-    SQLite has one writer at a time anyway.
-    """
+    """Return the marks of those records that have any, and keep others from changing them until the end."""
     keys = [(r.system, r.stream, r.key) for r in refs]
-    if connection.dialect.name == "sqlite":
-        return load_marks(connection, refs)
-    found = [tuple(row) for row in rows_by_keys(connection, delivered, _columns(), key=_KEY, keys=keys)]
-    statement = (
-        select(*_columns(), delivered.c.fields)
-        .where(tuple_(*_columns()).in_(found))
-        .order_by(*_columns())
-        .with_for_update()
-    )
-    return _marks(connection.execute(statement).all()) if found else {}
+    columns = [*_columns(), delivered.c.fields]
+    return _marks(rows_by_keys(connection, delivered, columns, key=_KEY, keys=keys, lock=True))
 
 
 def open_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
