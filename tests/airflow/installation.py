@@ -208,9 +208,7 @@ def install(folder: Path, databases: Mapping[str, str], bus: str) -> Installatio
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
         "AIRFLOW_CONN_ONEVOICE_STORE": store,
         "AIRFLOW_CONN_ONEVOICE_BUS": bus,
-        "AIRFLOW_CONN_ONEVOICE_API": json.dumps(
-            {"conn_type": "http", "host": "127.0.0.1", "port": api_port, "password": api_key}
-        ),
+        "AIRFLOW_CONN_ONEVOICE_API": f"http://:{api_key}@127.0.0.1:{api_port}",
         "ONEVOICE_CONFIG": str(path),
     }
     hub_environment = {

@@ -5,6 +5,7 @@ Only this proves what a task may touch: it has no access to Airflow's database a
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 
 from onevoice.store import open_store
 from onevoice.store.tables import source_record
-from onevoice.testing.servers.account import free_port
+from onevoice.testing.servers.account import free_port, write_private
 from onevoice.testing.servers.process import Launch, ServerProcess
 from samples.erp.database import open_engine
 from samples.erp.schema import CUSTOMERS
@@ -108,8 +109,17 @@ def until(condition: Callable[[], bool], seconds: float, what: str, installation
 def airflow(installation: Installation) -> Iterator[Airflow]:
     """Airflow and the hub's API run; no worker of the hub does."""
     port = free_port()
+    # As containers have it: the connections are in a file that is mounted as a secret.
+    connections = {
+        name.removeprefix("AIRFLOW_CONN_").lower(): value
+        for name, value in installation.environment.items()
+        if name.startswith("AIRFLOW_CONN_")
+    }
+    file = write_private(installation.folder / "connections.json", json.dumps(connections), None)
     env = {
-        **installation.environment,
+        **{name: value for name, value in installation.environment.items() if not name.startswith("AIRFLOW_CONN_")},
+        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
     }
