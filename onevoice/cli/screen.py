@@ -17,6 +17,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 GOOD, BAD, WARN = "green", "red", "yellow"
+_WIDE = 10_000
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -40,14 +41,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
     On a pipe the lines are as long as they need to be, so that other programs can read them.
     """
+    target = out if out.is_terminal else Console(highlight=False, width=_WIDE)
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        shown.add_column(
-            name.removesuffix("#"), justify="right" if name.endswith("#") else "left", no_wrap=not out.is_terminal
-        )
+        shown.add_column(name.removesuffix("#"), justify="right" if name.endswith("#") else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
-    out.print(shown, width=None if out.is_terminal else 10_000, soft_wrap=not out.is_terminal)
+    target.print(shown)
 
 
 def print_json(value: Any) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, func, select
 
 from onevoice.cli import main
+from onevoice.config import load_config
+from onevoice.store.tables import obligation, queue_message, worker
+from onevoice.workers.hub import Hub, opened
+from onevoice.workers.loops import Loops
 
 CONFIG = """
 [hub]
@@ -290,3 +298,39 @@ def make_project(folder: Path, *, port: int = 8080, poll: str = "1h") -> Project
     project.config.write_text(text, encoding="utf-8")
     project.fill_register()
     return project
+
+
+@contextmanager
+def own_connectors() -> Iterator[None]:
+    """Forget at the end which connectors this process has imported: the next test's project has others of that name."""
+    package = importlib.import_module("connectors")
+    path, modules = list(package.__path__), set(sys.modules)
+    yield
+    package.__path__[:] = path
+    for name in set(sys.modules) - modules:
+        if name.startswith("connectors."):
+            del sys.modules[name]
+            vars(package).pop(name.split(".")[1], None)
+
+
+def settle(project: Project) -> None:
+    """Run the hub in this process until nothing waits and nothing is due."""
+    with opened(load_config(project.config)) as hub:
+        loops = Loops(hub)
+        loops.start(frozenset({"ingest", "relay", "delivery"}))
+        deadline = time.monotonic() + 60
+        try:
+            while _busy(hub):
+                assert time.monotonic() < deadline, "not settled within the bound"
+                time.sleep(0.02)
+        finally:
+            assert loops.join(30)
+            with hub.store.transaction() as connection:
+                connection.execute(delete(worker))
+
+
+def _busy(hub: Hub) -> bool:
+    with hub.store.transaction() as connection:
+        waiting = connection.execute(select(func.count()).select_from(queue_message)).scalar_one()
+        due = select(func.count()).where(obligation.c.next_attempt_at.is_not(None))
+        return bool(waiting or connection.execute(due).scalar_one())

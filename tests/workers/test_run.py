@@ -19,14 +19,15 @@ import pytest
 from onevoice.config import load_config
 from onevoice.errors import ConfigurationError
 from onevoice.workers.run import run
-from tests.cli.project import ANN, Project, make_project, person
+from tests.cli.project import ANN, Project, make_project, own_connectors, person
 
 WORKER = ("worker",)
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "hub", port=free_port())
+def project(tmp_path: Path) -> Iterator[Project]:
+    with own_connectors():
+        yield make_project(tmp_path / "hub", port=free_port())
 
 
 @pytest.fixture
