@@ -81,7 +81,7 @@ lint: setup ## Check style, imports between rooms, scripts and the lock file
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
-	for script in scripts/* .ci/run; do if head -n 1 "$$script" | grep -q bash; then bash -n "$$script"; fi; done
+	for script in scripts/* .ci/run; do if [[ -f $$script ]] && head -n 1 "$$script" | grep -q bash; then bash -n "$$script"; fi; done
 	$(UV) lock --check --quiet
 
 .PHONY: types
@@ -93,7 +93,8 @@ bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a riva
 	.venv-bench/bin/python -m benchmarks
 
 .PHONY: docs
-docs: .venv-docs/.stamp ## Build the documentation into site/
+docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/
+	.venv/bin/python -m scripts.docs
 	.venv-docs/bin/mkdocs build --strict
 
 .PHONY: clean
