@@ -15,6 +15,8 @@ COPY README.md ./
 COPY onevoice onevoice
 COPY connectors connectors
 COPY samples samples
+COPY rules rules
+COPY schemas schemas
 RUN uv sync --frozen --no-default-groups --no-editable
 
 FROM build AS build-airflow

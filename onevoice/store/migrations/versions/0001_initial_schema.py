@@ -123,7 +123,7 @@ def upgrade() -> None:
             "generation",
             sa.BigInteger(),
             nullable=False,
-            comment="counts requests; a delivery proves the one it began with",
+            comment="counts requests; a delivery proves the one it took on",
         ),
         sa.Column("requested_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("next_attempt_at", sa.TIMESTAMP(timezone=True), nullable=True),
@@ -223,10 +223,7 @@ def upgrade() -> None:
     op.create_table(
         "source_record",
         sa.Column(
-            "id",
-            sa.Uuid(),
-            nullable=False,
-            comment="UUIDv7 given at first sight; the oldest of a group names the customer",
+            "id", sa.Uuid(), nullable=False, comment="UUIDv7 of first sight; the oldest of a group names the customer"
         ),
         sa.Column("system", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
