@@ -34,8 +34,8 @@ ROLES = {"ingest": ("ingest",), "relay and delivery": ("relay", "delivery")}
 _OWED = "select count(*) from obligation where next_attempt_at is not null"
 _COMMITTED = f"select count(*) from message where id like '{PREFIX}%%' and finished_at > %s and finished_at <= %s"
 _BATCHES = """
-select count(*), avg(n) from (select count(*) n from message where finished_at > %s and finished_at <= %s
-group by finished_at) b
+select count(*), avg(n), percentile_disc(0.5) within group (order by n), max(n)
+from (select count(*) n from message where finished_at > %s and finished_at <= %s group by finished_at) b
 """
 _FIRST = "select min(finished_at) from message where finished_at > %s"
 _STATES = "select state, count(*) from message where finished_at > %s and finished_at <= %s group by state"
@@ -113,7 +113,7 @@ def run_hub(
             raise BenchmarkError(f"{name}: the hub ended; see {place.config.parent}/*.log")
         span = (start, end)
         count = _one(connection, _COMMITTED, *span)
-        batches = connection.execute(_BATCHES, span).fetchone() or (0, 0)
+        batches = connection.execute(_BATCHES, span).fetchone() or (0, 0, 0, 0)
         return Outcome(
             name=name,
             messages=count,
@@ -123,6 +123,8 @@ def run_hub(
             facts={
                 "batches": batches[0],
                 "batch_size": round(float(batches[1] or 0), 1),
+                "batch_median": batches[2],
+                "batch_largest": batches[3],
                 "own_readings": _one(connection, _OWN, *span),
                 "proven": _one(connection, _VERIFIED, *span),
                 "owed_early": early,

@@ -94,7 +94,7 @@ class Ground:
             connection.execute("vacuum analyze")
 
     def hub(self, name: str, standing: Iterable[Told]) -> HubPlace:
-        """Make the place of one hub: a copy of the loaded database, and targets that hold `standing`, the latest last."""
+        """Make the place of one hub: a copy of the loaded database, and targets that hold the last of `standing`."""
         self.postgres.create_database(name, template=PRESENT)
         amqp = self.rabbit.url(self.rabbit.create_vhost(name))
         latest: dict[str, dict[str, dict[str, Told]]] = {}

@@ -27,7 +27,7 @@ class Message:
 
 
 def message_of(one: Told, catalog: Catalog) -> Message:
-    """Return the message in which a system tells of a record; prohibitions go over the urgent exchange, as at a door."""
+    """Return the message in which a system tells of a record; a prohibition goes over the urgent exchange."""
     serial = next(_serial)
     envelope = Envelope(
         id=f"{PREFIX}{serial}",

@@ -7,10 +7,10 @@ of them, so that nobody is owed anything about her.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeAlias
 
 from onevoice.mapping.conversion import moment
 from onevoice.messages import Json, SourceRecord
@@ -168,7 +168,12 @@ def _account(person: Person, given: str, refuses: dict[str, bool], chance: rando
     }
 
 
-_SHAPES: dict[str, Any] = {"crm": _contact, "erp": _customer, "shop": _account}
+_Shape: TypeAlias = Callable[[Person, str, dict[str, bool], random.Random], Json]
+_SHAPES: dict[str, _Shape] = {
+    "crm": _contact,
+    "erp": _customer,
+    "shop": _account,
+}
 _KEYS = {"crm": "Id", "erp": "customer_no", "shop": "id"}
 _STAMPS = {"crm": ("SystemModstamp",), "erp": ("updated_at", "changed_at"), "shop": ("updated_at",)}
 _GAPS = {

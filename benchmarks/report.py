@@ -111,7 +111,10 @@ def _hub_facts(hubs: Sequence[Outcome]) -> Table:
     rows = {
         "row mix": [_shares(hub.mix) for hub in hubs],
         "states": [_shares(hub.facts["states"]) for hub in hubs],
-        "batches": [f"{hub.facts['batches']} of {hub.facts['batch_size']} messages on average" for hub in hubs],
+        "batches": [f"{hub.facts['batches']:,}" for hub in hubs],
+        "messages a batch: mean, median, most": [
+            f"{hub.facts['batch_size']}, {hub.facts['batch_median']}, {hub.facts['batch_largest']}" for hub in hubs
+        ],
         "own readings ingested besides": [f"{hub.facts['own_readings']:,}" for hub in hubs],
         "obligations proven": [f"{hub.facts['proven']:,}" for hub in hubs],
         "obligations owed early, at the end": [
