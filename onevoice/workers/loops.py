@@ -17,6 +17,7 @@ from sqlalchemy import select
 from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery, parse_work, work_queue
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane
+from onevoice.obligations import release_all
 from onevoice.store import Lease, upsert
 from onevoice.store.tables import stream_state
 from onevoice.store.tables import worker as worker_table
@@ -48,6 +49,9 @@ class Loops:
             self._run("ingest", self._ingest)
             self._run("quarantine", self._quarantine)
         if "relay" in roles:
+            if self.hub.config.embedded:
+                with self.hub.store.transaction() as connection:
+                    release_all(connection, now=datetime.now(UTC))
             self._run("relay", self._relay)
         if "delivery" in roles:
             for system, lane in self.hub.catalog.lanes():
@@ -106,7 +110,9 @@ class Loops:
     def _ingest_while_held(self, lease: Lease, urgent: Consumer, records: Consumer) -> None:
         renew_at = time.monotonic() + INGEST_LEASE_SECONDS / 3
         while not self.stop.is_set():
-            if self._take(urgent, lease, wait=0.0, urgent=True) or self._take(records, lease, wait=IDLE_SECONDS):
+            # After the urgent ones always some of the others: a steady trickle of opt-outs must not keep them waiting.
+            hurried = self._take(urgent, lease, wait=0.0, urgent=True)
+            if self._take(records, lease, wait=0.0 if hurried else IDLE_SECONDS) or hurried:
                 renew_at = time.monotonic() + INGEST_LEASE_SECONDS / 3
             elif time.monotonic() > renew_at:
                 return  # idle: take the lease anew, so that it does not run out
