@@ -95,6 +95,12 @@ def claim_due(connection: Connection, works: Sequence[Work], *, now: datetime, l
     ]
 
 
+def release_all(connection: Connection, *, now: datetime) -> int:
+    """Make due what was taken on by a process that is gone, where there is only ever one; returns how many."""
+    taken = update(obligation).where(obligation.c.state == "sent").values(state="due", next_attempt_at=now)
+    return int(connection.execute(taken).rowcount)
+
+
 def claim_target(connection: Connection, system: str, stream: str, *, now: datetime, lease: timedelta) -> list[Due]:
     """Take on everything that is owed to one list, since a list is handed over whole."""
     statement = select(*(obligation.c[name] for name in KEY)).where(

@@ -17,7 +17,6 @@ from sqlalchemy import select
 from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery, parse_work, work_queue
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane
-from onevoice.obligations import release_all
 from onevoice.store import Lease, upsert
 from onevoice.store.tables import stream_state
 from onevoice.store.tables import worker as worker_table
@@ -49,9 +48,6 @@ class Loops:
             self._run("ingest", self._ingest)
             self._run("quarantine", self._quarantine)
         if "relay" in roles:
-            if self.hub.config.embedded:
-                with self.hub.store.transaction() as connection:
-                    release_all(connection, now=datetime.now(UTC))
             self._run("relay", self._relay)
         if "delivery" in roles:
             for system, lane in self.hub.catalog.lanes():

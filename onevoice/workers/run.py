@@ -21,6 +21,7 @@ from sqlalchemy import delete, make_url, update
 
 from onevoice.config import Config, reveal
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
+from onevoice.obligations import release_all
 from onevoice.store.migrate import pending
 from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker as worker_table
@@ -152,11 +153,12 @@ def _checked(roles: Collection[str]) -> frozenset[str]:
 
 
 def _inherit(hub: Hub) -> None:
-    """End the ingest lease of the process before: we hold its file lock, so it is dead, and nobody need wait for it."""
+    """End what the process before had taken on: we hold its file lock, so it is dead, and nobody need wait for it."""
     with hub.store.transaction() as connection:
         connection.execute(
             update(lease_table).where(lease_table.c.name == "ingest").values(expires_at=datetime.now(UTC))
         )
+        release_all(connection, now=datetime.now(UTC))
 
 
 def _drain(hub: Hub, loops: Loops, http: _Http | None) -> None:

@@ -92,14 +92,15 @@ class Sync:
         read = published = 0
         for page in reader.read(stream, cursor):
             read += len(page.records)
-            published += self.door.publish(system, page.records, initial=cursor is None)
-            self._note(system, stream, lease, {"cursor": page.cursor}, count=len(page.records))
+            news = self.door.publish(system, page.records, initial=cursor is None)
+            published += news
+            self._note(system, stream, lease, {"cursor": page.cursor}, count=news)
             if progress is not None:
                 progress(len(page.records))
         self._note(system, stream, lease, {"succeeded_at": datetime.now(UTC)})
         return SyncReport(system=system, stream=stream, read=read, published=published)
 
-    def _enumerate(  # noqa: PLR0913 - the same things that `_read` needs, and the approval
+    def _enumerate(
         self, reader: Reader, system: str, stream: str, lease: Lease, approved: bool, progress: Progress | None
     ) -> SyncReport:
         self._begin(system, stream, lease)
@@ -107,8 +108,9 @@ class Sync:
         seen: set[str] = set()
         for page in reader.read(stream, None):
             read += len(page.records)
-            published += self.door.publish(system, page.records)
-            self._note(system, stream, lease, {})
+            news = self.door.publish(system, page.records)
+            published += news
+            self._note(system, stream, lease, {}, count=news)
             seen.update(r.key for r in page.records if not r.deleted)
             if progress is not None:
                 progress(len(page.records))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from onevoice.messages import Lane, Work
-from onevoice.obligations import Due, claim_due, claim_target, close, fail, request, take_due
+from onevoice.obligations import Due, claim_due, claim_target, close, fail, release_all, request, take_due
 from onevoice.obligations.ledger import MAX_RETRY_SECONDS, backlog, resend
 from onevoice.store import Store
 from onevoice.store.tables import obligation
@@ -173,3 +173,13 @@ def test_a_list_is_taken_on_whole(store: Store) -> None:
     with store.transaction() as connection:
         taken = claim_target(connection, "crm", "suppression", now=NOW, lease=LEASE)
     assert {one.work for one in taken} == set(entries)
+
+
+def test_where_there_is_one_process_its_next_start_finds_everything_due(store: Store) -> None:
+    ask(store, work("1"), work("2"))
+    claim(store, work("1"))
+    [done] = claim(store, work("2"))
+    prove(store, [done])
+    with store.transaction() as connection:
+        assert release_all(connection, now=NOW) == 1
+    assert due(store) == [work("1")]
