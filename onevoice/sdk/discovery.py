@@ -100,13 +100,16 @@ def _installed() -> list[tuple[Path, str]]:
 
 
 def _reach(manifest: Manifest) -> None:
-    """Make a project's own `connectors/` folder part of the package, beside those that come with the hub."""
+    """Make a project's own `connectors/` folder part of the package, before those that come with the hub.
+
+    A project may hold its own copy of one of those, as the container's does; its manifest speaks of that copy's code.
+    """
     if manifest.package != f"{_PACKAGE}.{manifest.id}":
         return
     package = importlib.import_module(_PACKAGE)
     root = str(manifest.folder.parent.resolve())
     if root not in [str(Path(path).resolve()) for path in package.__path__]:
-        package.__path__.append(root)
+        package.__path__.insert(0, root)
 
 
 def _wrong(settings: Settings, key: str, problem: str, rule: Mapping[str, Any]) -> ConfigurationError:

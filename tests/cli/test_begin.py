@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from onevoice.errors import ConfigurationError, ConflictError, OperatorError, Re
 from onevoice.workers.init import prepare_broker
 from tests.cli.project import Project
 from tests.conftest import RabbitVhost
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_init_writes_a_project_that_only_lacks_its_systems(tmp_path: Path) -> None:
@@ -75,6 +78,21 @@ def test_check_finds_every_mistake_and_names_it(project: Project) -> None:
     assert "✗ system register" in said
     assert "✓ system ledger" in said
     assert "2 check(s) failed" in said
+
+
+def test_a_project_runs_its_own_copy_of_a_connector_that_comes_with_the_hub(project: Project) -> None:
+    for name in ("connectors", "mappings", "schemas"):
+        shutil.copytree(ROOT / name / "sample_shop", project.folder / name / "sample_shop")
+    connector = project.folder / "connectors" / "sample_shop" / "connector.py"
+    code = connector.read_text(encoding="utf-8").replace("self._reader.check()", 'raise OperatorError("our own copy")')
+    connector.write_text(
+        code.replace("from onevoice.sdk import Change", "from onevoice.sdk import OperatorError, Change")
+    )
+    with project.config.open("a", encoding="utf-8") as config:
+        config.write('[systems.shop]\nconnector = "sample_shop"\nsettings = {url = "http://127.0.0.1:1"}\n')
+        config.write('secrets = {token = {file = "token"}}\n')
+    (project.folder / "token").write_text("t0ken", encoding="utf-8")
+    assert "our own copy" in project.spawn("connector", "check", "shop", code=77)
 
 
 def test_check_of_a_system_that_refuses_asks_for_a_person(project: Project) -> None:
