@@ -84,7 +84,7 @@ def published(company: Company) -> list[int]:
 
 
 def test_a_call_that_arrives_finds_name_value_history_and_offers(company: Company) -> None:
-    person = company.person()
+    person = company.anybody
     company.post(
         "callcentre", "/desktop/calls", {"number": person.mobile, "subject": "A first call"}
     ).raise_for_status()

@@ -45,7 +45,7 @@ def complete(company: Company) -> None:
 def test_a_hub_killed_in_the_middle_of_the_load_has_every_record_once_afterwards(
     new_stack: Callable[[int], Stack],
 ) -> None:
-    stack = new_stack(300)
+    stack = new_stack(200)
     company = begun(stack, share=0.05)
     stack.kill_hub()
     killed_at = company.tables.records()
