@@ -83,7 +83,7 @@ class Config:
     @property
     def embedded(self) -> bool:
         """One process on one SQLite file, with the queue as a table in it."""
-        return reveal(self.bus_url) == "embedded:"
+        return self.bus_url == "embedded:"
 
 
 def reveal(value: Secret | str) -> str:
@@ -123,7 +123,7 @@ def load_config(path: Path) -> Config:
         table.refuse_rest()
     if not config.systems:
         raise ConfigurationError("systems: none configured; write a [systems.<name>] table with its connector")
-    if config.embedded and not reveal(config.store_url).startswith("sqlite"):
+    if config.embedded and isinstance(config.store_url, str) and not config.store_url.startswith("sqlite"):
         raise ConfigurationError("bus.url: 'embedded:' keeps its queue in SQLite; set store.url to sqlite:///…")
     return config
 

@@ -55,7 +55,7 @@ scheduler = "{scheduler}"
 [store]
 url = {{file = "secrets/not-there"}}
 [bus]
-url = "amqp://127.0.0.1:1/%2F"
+url = {{file = "secrets/not-there"}}
 [systems.erp]
 connector = "sample_erp"
 title = "The ERP"
