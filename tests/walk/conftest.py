@@ -28,11 +28,13 @@ class Company:
         self.story = Story(stack=stack, population=generate(stack.people, stack.seed), tables=self.tables)
         self._people: Iterator[Person] = iter(())
         self.anybody: Person
+        self.quarantined_by_load = 0
 
     def load(self) -> None:
         """Wait until everything has arrived and nothing is owed."""
         await_condition(lambda: self.tables.records() >= self.story.expected)
         self.settle()
+        self.quarantined_by_load = self.tables.quarantined()
         self.anybody, *others = self.story.choose(6)
         self._people = iter([self.anybody, *others])
 

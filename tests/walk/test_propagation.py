@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 def test_every_record_arrived_and_people_were_found(company: Company) -> None:
     company.story.compare_with_truth()
     assert company.story.findings.wrong == []
-    assert company.tables.quarantined() == 0
+    assert company.quarantined_by_load == 0
 
 
 def test_an_opt_out_told_to_the_call_centre_reaches_all_four(company: Company) -> None:
