@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.contenders import Outcome
 from benchmarks.ground import Ground
-from onevoice.workers.loops import INGEST_BATCH
+from onevoice.workers.ingest_line import BATCH
 
 VALID_FLOOR = 8_000
 
@@ -83,7 +83,7 @@ def machine_facts(ground: Ground, customers: int, records: int) -> dict[str, Any
         "faststream": version("faststream"),
         "customers": customers,
         "records": records,
-        "largest_batch": INGEST_BATCH,
+        "largest_batch": BATCH,
     }
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onevoice.api.problem import problem
+from onevoice.workers.fault import place_of
 
 UNMATCHED = "unmatched"
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -55,7 +56,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, noted)
         except Exception as error:  # noqa: BLE001 - its text may hold values: nothing above may print it
-            log.error("request_failed", error=type(error).__name__, at=_where(error))
+            log.error("request_failed", error=type(error).__name__, at=place_of(error))
             if not status:
                 await problem(500, "the hub failed; its log says where")(scope, receive, noted)
         finally:
@@ -70,10 +71,3 @@ class AccessLog:
         log.info(
             "request", method=method, route=route, status=status, caller=caller, milliseconds=round(seconds * 1000, 1)
         )
-
-
-def _where(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""

@@ -59,15 +59,22 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
 
 
 def take_due(
-    connection: Connection, *, now: datetime, limit: int, visible_for: timedelta, parked: Collection[str]
+    connection: Connection,
+    *,
+    now: datetime,
+    limit: int,
+    visible_for: timedelta,
+    parked: Collection[str],
+    lanes: Collection[Lane] = tuple(Lane),
 ) -> list[Work]:
-    """Return works whose time has come, suppressions first, and hide them for a while from other relays.
+    """Return works of the lanes whose time has come, suppressions first, and hide them for a while from other relays.
 
     One that was sent and whose time has run out is due again: whoever took it on is gone.
     """
     statement = (
         select(*(obligation.c[name] for name in KEY))
         .where(obligation.c.next_attempt_at <= now)
+        .where(obligation.c.lane.in_([lane.value for lane in lanes]))
         .where(obligation.c.system.not_in(list(parked)))
         .order_by(obligation.c.lane.desc(), obligation.c.next_attempt_at)
         .limit(limit)

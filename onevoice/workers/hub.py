@@ -84,7 +84,7 @@ def open_hub(config: Config) -> Hub:
         systems=systems,
         door=door,
         ingest=Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate),
-        relay=Relay(store, bus, systems),
+        relay=Relay(store, bus),
         delivery=Delivery(
             store=store, catalog=catalog, systems=systems, door=door, gate=gate, retry_seconds=config.retry_seconds
         ),

@@ -6,7 +6,7 @@ A loop survives what passes by itself: it logs the class of error, waits, and go
 import gc
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,19 +14,22 @@ from functools import partial
 import structlog
 from sqlalchemy import select
 
-from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery, parse_work, work_queue
+from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane
-from onevoice.store import Lease, upsert
+from onevoice.store import upsert
 from onevoice.store.tables import stream_state
 from onevoice.store.tables import worker as worker_table
+from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
+from onevoice.workers.ingest_line import IngestLine
 from onevoice.workers.quarantine import keep_dead_letters
 
-INGEST_BATCH = 500
+QUARANTINE_BATCH = 500
 DELIVERY_BATCH = 200
-INGEST_LEASE_SECONDS = 20.0
 IDLE_SECONDS = 0.05
+GATHER_SECONDS = 0.5
+"""Record writes are announced this often, so that a system gets them in batches; suppressions never wait for it."""
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 
@@ -80,7 +83,7 @@ class Loops:
                 except OnevoiceError as error:
                     log.error("loop_stopped_by", loop=name, error=type(error).__name__, reason=str(error))
                 except Exception as error:  # noqa: BLE001 - one loop's defect must not end the others; its text may hold values
-                    log.error("loop_failed", loop=name, error=type(error).__name__, at=_where(error))
+                    log.error("loop_failed", loop=name, error=type(error).__name__, at=place_of(error))
                 self.stop.wait(PAUSE_SECONDS)
 
         thread = threading.Thread(target=supervised, name=name, daemon=True)
@@ -90,71 +93,14 @@ class Loops:
     # --- in -----------------------------------------------------------------------------------------------------
 
     def _ingest(self) -> None:
-        urgent = self.hub.bus.consume(URGENT_QUEUE, prefetch=INGEST_BATCH)
-        records = self.hub.bus.consume(RECORDS_QUEUE, prefetch=2 * INGEST_BATCH)
-        try:
-            while not self.stop.is_set():
-                lease = Lease.take(self.hub.store, "ingest", self.hub.worker, seconds=INGEST_LEASE_SECONDS)
-                if lease is None:
-                    self.stop.wait(PAUSE_SECONDS)
-                    continue
-                self._ingest_while_held(lease, urgent, records)
-        finally:
-            urgent.close()
-            records.close()
-
-    def _ingest_while_held(self, lease: Lease, urgent: Consumer, records: Consumer) -> None:
-        renew_at = time.monotonic() + INGEST_LEASE_SECONDS / 3
-        while not self.stop.is_set():
-            # After the urgent ones always some of the others: a steady trickle of opt-outs must not keep them waiting.
-            hurried = self._take(urgent, lease, wait=0.0, urgent=True)
-            if self._take(records, lease, wait=0.0 if hurried else IDLE_SECONDS) or hurried:
-                renew_at = time.monotonic() + INGEST_LEASE_SECONDS / 3
-            elif time.monotonic() > renew_at:
-                return  # idle: take the lease anew, so that it does not run out
-        lease.release(self.hub.store)
-
-    def _take(self, consumer: Consumer, lease: Lease, *, wait: float, urgent: bool = False) -> bool:
-        deliveries = consumer.take(INGEST_BATCH, wait)
-        if not deliveries:
-            return False
-        try:
-            self.hub.ingest.take(deliveries, lease=lease, urgent=urgent)
-        except TransientError:
-            consumer.requeue(deliveries)
-            raise
-        except Exception as error:  # noqa: BLE001 - one record that the code cannot bear must not stop its neighbours
-            self._take_apart(consumer, deliveries, lease, urgent, error)
-            return True
-        consumer.ack(deliveries)
-        return True
-
-    def _take_apart(
-        self, consumer: Consumer, deliveries: Sequence[Delivery], lease: Lease, urgent: bool, error: Exception
-    ) -> None:
-        """Halve the batch until the record that breaks it stands alone, then set it aside."""
-        if len(deliveries) == 1:
-            log.error("record_set_aside", error=type(error).__name__, at=_where(error))
-            self.hub.ingest.set_aside(deliveries[0], lease=lease, reason=f"defect in the hub: {type(error).__name__}")
-            consumer.ack(deliveries)
-            return
-        middle = len(deliveries) // 2
-        for half in (deliveries[:middle], deliveries[middle:]):
-            try:
-                self.hub.ingest.take(half, lease=lease, urgent=urgent)
-            except TransientError:
-                consumer.requeue(half)
-                raise
-            except Exception as cause:  # noqa: BLE001 - as above
-                self._take_apart(consumer, half, lease, urgent, cause)
-            else:
-                consumer.ack(half)
+        with IngestLine(self.hub, self.stop) as line:
+            line.run()
 
     def _quarantine(self) -> None:
-        consumer = self.hub.bus.consume(QUARANTINE_QUEUE, prefetch=INGEST_BATCH)
+        consumer = self.hub.bus.consume(QUARANTINE_QUEUE, prefetch=QUARANTINE_BATCH)
         try:
             while not self.stop.is_set():
-                deliveries = consumer.take(INGEST_BATCH, 0.5)
+                deliveries = consumer.take(QUARANTINE_BATCH, 0.5)
                 if deliveries:
                     keep_dead_letters(self.hub.store, deliveries)
                     consumer.ack(deliveries)
@@ -164,8 +110,13 @@ class Loops:
     # --- out ----------------------------------------------------------------------------------------------------
 
     def _relay(self) -> None:
+        records_at = 0.0
         while not self.stop.is_set():
-            if not self.hub.relay.relay():
+            with_records = time.monotonic() >= records_at
+            announced = self.hub.relay.relay(tuple(Lane) if with_records else (Lane.SUPPRESSION,))
+            if with_records:
+                records_at = time.monotonic() + GATHER_SECONDS
+            if not announced:
                 self.stop.wait(IDLE_SECONDS)
 
     def _deliver(self, system: str, lane: Lane) -> None:
@@ -236,11 +187,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _where(error: BaseException) -> str:
-    """Return file and line of the error's origin: enough to find it, without the values in its text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""

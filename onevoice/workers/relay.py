@@ -1,12 +1,14 @@
 """Relay: turn due obligations into messages on the bus. A message says only who is owed something."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from onevoice.bus import Bus
+from onevoice.messages import Lane
 from onevoice.obligations import take_due
 from onevoice.store import Store
-from onevoice.workers.systems import Systems
+from onevoice.workers.systems import parked_systems
 
 BATCH = 1000
 VISIBLE_FOR = timedelta(seconds=30)
@@ -19,17 +21,22 @@ class Relay:
 
     store: Store
     bus: Bus
-    systems: Systems
 
-    def relay(self) -> int:
-        """Announce one batch; returns how many.
+    def relay(self, lanes: Collection[Lane] = tuple(Lane)) -> int:
+        """Announce one batch of the lanes; returns how many.
 
         Raises:
             TransientError: the store or the bus is away; what was taken becomes due again by itself.
         """
-        parked = self.systems.parked()
         with self.store.transaction() as connection:
-            works = take_due(connection, now=datetime.now(UTC), limit=BATCH, visible_for=VISIBLE_FOR, parked=parked)
+            works = take_due(
+                connection,
+                now=datetime.now(UTC),
+                limit=BATCH,
+                visible_for=VISIBLE_FOR,
+                parked=parked_systems(connection),
+                lanes=lanes,
+            )
         if works:
             self.bus.publish_work(works)
         return len(works)

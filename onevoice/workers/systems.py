@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from onevoice.config import Config
 from onevoice.errors import OperatorError, RefusedError, TransientError
@@ -81,8 +81,7 @@ class Systems:
     def parked(self) -> set[str]:
         """Return the systems that wait for a person."""
         with self.store.transaction() as connection:
-            statement = select(system_state.c.system).where(system_state.c.parked.is_(True))
-            return set(connection.execute(statement).scalars())
+            return parked_systems(connection)
 
     def resume(self, system: str) -> None:
         """Take a system out of parking, as a person asked."""
@@ -118,3 +117,9 @@ class Systems:
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
             upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})
+
+
+def parked_systems(connection: Connection) -> set[str]:
+    """Return the systems that wait for a person."""
+    statement = select(system_state.c.system).where(system_state.c.parked.is_(True))
+    return set(connection.execute(statement).scalars())

@@ -89,9 +89,7 @@ def _waiting(hub: Hub) -> float | None:
 
 
 def _check(name: str, value: float | None, limit: float, unit: str, advice: str) -> Check:
-    return Check(
-        name=name, value=value, limit=limit, unit=unit, ok=value is not None and value <= limit, advice=advice
-    )
+    return Check(name=name, value=value, limit=limit, unit=unit, ok=value is not None and value <= limit, advice=advice)
 
 
 def _parked(connection: Connection, system: str) -> Check:

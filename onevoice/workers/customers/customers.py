@@ -119,9 +119,7 @@ class Customers:
         """
         with self.store.transaction() as connection:
             holding = holding_of(connection, _the_one(connection, reference))
-            return timeline(
-                connection, holding.records, holding.points, holding.acts, limit=limit, before=before
-            )
+            return timeline(connection, holding.records, holding.points, holding.acts, limit=limit, before=before)
 
     def acts(self, reference: str) -> list[Act]:
         """Return the acts that bear on the customer, the newest first; what was superseded is left out.
@@ -200,13 +198,9 @@ class Customers:
             orders=orders_of(connection, holding.records),
         )
         objected = objects_to_marketing(self.gate, holding)
-        return known_context(
-            known, permissions_now(self.gate, holding, point), self.rules, moment, objected=objected
-        )
+        return known_context(known, permissions_now(self.gate, holding, point), self.rules, moment, objected=objected)
 
-    def _candidates(
-        self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment
-    ) -> Context:
+    def _candidates(self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment) -> Context:
         holdings = [holding_of(connection, customer) for customer in found]
         views = [load_view(connection, customer) for customer in list(found)[:MOST_CANDIDATES]]
         return candidates_context(

@@ -82,9 +82,7 @@ class Judging:
                 raise RefusedError(f"customer {customer}: a record to be split off is not among its records")
             if not leaving or not staying:
                 raise RefusedError(f"customer {customer}: name some of its records, not none and not all")
-            words = [
-                JudgedPair(verdict="different", a=a.ref, b=b.ref) for a, b in _tied(connection, leaving, staying)
-            ]
+            words = [JudgedPair(verdict="different", a=a.ref, b=b.ref) for a, b in _tied(connection, leaving, staying)]
             return self._judge(connection, words, {customer}, actor, reason)
 
     def retract(self, judgement: UUID, *, actor: str) -> JudgementResult:

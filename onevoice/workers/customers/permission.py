@@ -54,9 +54,7 @@ def holding_of(connection: Connection, customer: UUID) -> Holding:
     return holdings_of(connection, [customer])[customer]
 
 
-def strictest_of_all(
-    gate: Gate, holdings: Collection[Holding], point: str | None
-) -> list[PermissionNow]:
+def strictest_of_all(gate: Gate, holdings: Collection[Holding], point: str | None) -> list[PermissionNow]:
     """Return the strictest permissions of several customers, for somebody who may be any of them."""
     return strictest([now for holding in holdings for now in permissions_now(gate, holding, point)])
 

@@ -59,7 +59,18 @@ class Ingest:
             FencedError: the lease passed to another worker; nothing was committed.
             TransientError: the store is away; nothing was committed.
         """
-        prepared = [prepare(delivery, self.catalog, urgent=urgent) for delivery in deliveries]
+        return self.take_prepared(self.prepare(deliveries, urgent=urgent), lease=lease)
+
+    def prepare(self, deliveries: Sequence[Delivery], *, urgent: bool = False) -> list[Incoming | Rejected]:
+        """Check and map a batch; needs no store, so that it can go on while the batch before is being committed."""
+        return [prepare(delivery, self.catalog, urgent=urgent) for delivery in deliveries]
+
+    def take_prepared(self, prepared: Sequence[Incoming | Rejected], *, lease: Lease) -> BatchResult:
+        """Commit a batch that was checked and mapped.
+
+        Raises:
+            FencedError, TransientError: as `take`.
+        """
         with self.store.transaction() as connection:
             lease.hold(connection)
             return self.commit(connection, prepared)
