@@ -122,7 +122,7 @@ class Walk:
             gate=self.gate,
             retry_seconds=5.0,
         )
-        self.relay = Relay(self.store, self.bus, self.systems)  # type: ignore[arg-type]
+        self.relay = Relay(self.store, self.bus)
         self.lease = self.take_lease("test")
 
     # --- in ---------------------------------------------------------------------------------------------------------
