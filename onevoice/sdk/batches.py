@@ -12,7 +12,8 @@ def in_batches(changes: Sequence[Change], size: int, write: WriteBatch) -> list[
     """Write `size` changes at a time and return exactly one result each, in order.
 
     A batch that the system refuses as a whole is written again one by one, so that only the change at fault is
-    refused, or a CONFLICT where the system itself noticed that somebody was faster. What follows a transient failure is not tried; it comes back as TRANSIENT.
+    refused, or a CONFLICT where the system itself noticed that somebody was faster. What follows a transient
+    failure is not tried; it comes back as TRANSIENT.
 
     Raises:
         TransientError: the first batch failed; nothing is known to have been applied.
