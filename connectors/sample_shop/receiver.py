@@ -1,4 +1,4 @@
-"""Takes the shop's webhooks: one account or order each, signed over time and body."""
+"""Takes the shop's webhooks: one account or order each, signed over time, topic and body."""
 
 from collections.abc import Mapping
 
@@ -30,15 +30,19 @@ class ShopReceiver:
         secret = self._settings.secrets.get("webhook_secret")
         if not secret:
             raise RefusedError(f"{where}: not accepted; write the secret 'webhook_secret' to accept webhooks")
+        topic = sent.get("x-shop-topic", "")
+        if "." in topic:
+            raise RefusedError(f"{where}: a topic with a dot in it, which the shop does not have")
+        # The topic says which stream the body is of: left unsigned, a captured body could be played as another's.
         check_signature(
-            body,
+            topic.encode("utf-8", "replace") + b"." + body,
             secret=secret,
             timestamp=sent.get("x-shop-timestamp", ""),
             signature=sent.get("x-shop-signature", ""),
             now=self._settings.now(),
             where=where,
         )
-        stream = sent.get("x-shop-topic", "").partition("/")[0]
+        stream = topic.partition("/")[0]
         if stream not in self._manifest.streams:
             raise RecordError(f"{where}: the topic names no known stream")
         return [self._record(stream, body, where)]

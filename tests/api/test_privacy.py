@@ -82,7 +82,8 @@ def test_what_goes_to_quarantine_says_why_without_the_values(hub: Hub, log_lines
     with TestClient(create_app(hub, loops_alive=lambda: True)) as client:
         body = json.dumps({"id": MARK, "email": f"{MARK}@example.com"}).encode()
         stamp = str(int(time.time()))
-        signed = hmac.new(SECRETS["SHOP_WEBHOOK"].encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        told = stamp.encode() + b".customers/updated." + body
+        signed = hmac.new(SECRETS["SHOP_WEBHOOK"].encode(), told, hashlib.sha256).hexdigest()
         answer = client.post(
             "/v1/webhooks/shop",
             content=body,

@@ -198,7 +198,7 @@ def test_event_that_breaks_the_contract_is_refused_with_its_place(door: Door) ->
 
 def _webhook(door: Door, body: bytes, *, secret: str = SECRETS["SHOP_WEBHOOK"]) -> Any:
     stamp = str(int(time.time()))
-    signature = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    signature = hmac.new(secret.encode(), stamp.encode() + b".customers/updated." + body, hashlib.sha256).hexdigest()
     signed = {"X-Shop-Timestamp": stamp, "X-Shop-Signature": f"sha256={signature}"}
     return door.client.post("/v1/webhooks/shop", content=body, headers={"X-Shop-Topic": "customers/updated", **signed})
 

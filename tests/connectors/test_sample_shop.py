@@ -113,7 +113,7 @@ def one(connector: Any, key: str) -> Any:
 
 def pushed(body: bytes, *, topic: str = "customers/update", at: datetime = NOW, secret: str = SECRET) -> dict[str, str]:
     timestamp = str(int(at.timestamp()))
-    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    digest = hmac.new(secret.encode(), f"{timestamp}.{topic}.".encode() + body, hashlib.sha256).hexdigest()
     return {
         "X-Shop-Topic": topic,
         "X-Shop-Delivery": "d-1",
@@ -281,6 +281,8 @@ def test_a_webhook_that_is_not_proven_is_refused(receiver: Any, connect: Any) ->
         (pushed(body, secret="other"), body),
         (good, body + b" "),
         ({**good, "X-Shop-Timestamp": str(int(good["X-Shop-Timestamp"]) + 1)}, body),
+        ({**good, "X-Shop-Topic": "orders/create"}, body),
+        (pushed(body, topic="customers/update.x"), body),
         ({**good, "X-Shop-Signature": ""}, body),
         ({**good, "X-Shop-Signature": "sha256=ä"}, body),
         ({name: value for name, value in good.items() if name != "X-Shop-Timestamp"}, body),

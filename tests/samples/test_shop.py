@@ -130,12 +130,12 @@ def test_forced_failures_are_counted_down(shop: TestClient) -> None:
     assert answers[0].headers["Retry-After"] == "7"
 
 
-def test_a_change_is_posted_with_a_signature_over_time_and_body(shop: TestClient, receiver: Any) -> None:
+def test_a_change_is_posted_with_a_signature_over_time_topic_and_body(shop: TestClient, receiver: Any) -> None:
     shop.put("/admin/webhook", json={"url": f"{receiver.url}/hooks/shop"}, headers=ADMIN)
     edited = shop.post("/storefront/customers/5002", json={"accepts_email_marketing": False}).json()
     method, path, headers, body = receiver.wait_for(1)[0]
 
-    signed = headers["X-Shop-Timestamp"].encode() + b"." + body
+    signed = headers["X-Shop-Timestamp"].encode() + b".customers/update." + body
     expected = "sha256=" + hmac.new(b"webhook-secret", signed, hashlib.sha256).hexdigest()
     assert (method, path, headers["X-Shop-Topic"]) == ("POST", "/hooks/shop", "customers/update")
     assert headers["X-Shop-Signature"] == expected
