@@ -100,17 +100,13 @@ def check_system(config: "Config", system: str) -> None:
 
 
 def _built(config: "Config", system: str) -> "Connector":
-    from onevoice.sdk import Settings
     from onevoice.sdk.discovery import build
     from onevoice.workers.catalog import load_catalog
-    from onevoice.workers.systems import utc_now
+    from onevoice.workers.systems import settings_of
 
     if system not in config.systems:
         raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
-    chosen = config.systems[system]
-    secrets = {name: secret.reveal() for name, secret in chosen.secrets.items()}
-    settings = Settings(system=system, values=chosen.settings, secrets=secrets, now=utc_now)
-    return build(load_catalog(config).manifests[system], settings)
+    return build(load_catalog(config).manifests[system], settings_of(config, system))
 
 
 def _file(config: "Config", system: str, stream: str) -> Any:

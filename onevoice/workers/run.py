@@ -27,9 +27,12 @@ from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.hub import Hub, opened
 from onevoice.workers.loops import Loops
+from onevoice.workers.systems import check_all_settings
 
 WORKER_ROLES = ("ingest", "relay", "delivery", "schedule")
 ROLES = (*WORKER_ROLES, "api")
+CONNECTING_ROLES = frozenset({"delivery", "schedule"})
+"""Those that speak to the connected systems; the others need none of their secrets."""
 DRAIN_SECONDS = 25.0
 WATCH_SECONDS = 0.5
 LOOK_SECONDS = 0.05
@@ -58,7 +61,8 @@ def run(
             the workers (`onevoice.cli.run.run_hub` passes it).
 
     Raises:
-        ConfigurationError: a role or setting is wrong, or the store's schema is behind.
+        ConfigurationError: a role or setting is wrong, a connected system lacks a setting or secret, or the store's
+            schema is behind.
         OperatorError: another process runs the embedded hub, or the HTTP port is taken.
         TransientError: the store or the broker is away.
     """
@@ -68,6 +72,8 @@ def run(
     require_current_schema(config)
     stop = stop_event or threading.Event()
     with _signals(stop), _alone(config), opened(config) as hub:
+        if wanted & CONNECTING_ROLES:
+            check_all_settings(config, hub.catalog)
         if config.embedded:
             _inherit(hub)
         loops = Loops(hub, stop=stop)

@@ -1,25 +1,51 @@
 """The state of each connected system: reachable, failing or parked; and its connector, built once."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
+import structlog
 from sqlalchemy import Connection, select
 
 from onevoice.config import Config
 from onevoice.errors import OperatorError, RefusedError, TransientError
 from onevoice.sdk import Connector, Settings
-from onevoice.sdk.discovery import build
+from onevoice.sdk.discovery import build, check_settings
 from onevoice.store import Store, upsert
 from onevoice.store.tables import system_state
 from onevoice.workers.catalog import Catalog
+from onevoice.workers.fault import place_of
+
+log = structlog.get_logger("onevoice")
 
 
 def utc_now() -> datetime:
     """Return the clock that connectors are given."""
     return datetime.now(UTC)
+
+
+def settings_of(config: Config, system: str, clock: Callable[[], datetime] = utc_now) -> Settings:
+    """Return what a system's connector is built from, with its secrets read.
+
+    Raises:
+        ConfigurationError: a secret's variable or file is missing or empty; the text names both ends.
+    """
+    chosen = config.systems[system]
+    secrets = {name: secret.reveal() for name, secret in chosen.secrets.items()}
+    return Settings(system=system, values=chosen.settings, secrets=secrets, now=clock)
+
+
+def check_all_settings(config: Config, catalog: Catalog) -> None:
+    """Return when every configured system has the settings and secrets that its connector asks for.
+
+    Raises:
+        ConfigurationError: one is missing or wrong; the text names the key and what to write.
+    """
+    for system in config.systems:
+        check_settings(catalog.manifests[system], settings_of(config, system))
 
 
 @dataclass(slots=True)
@@ -35,6 +61,8 @@ class Systems:
     catalog: Catalog
     clock: Callable[[], datetime] = utc_now
     _built: dict[tuple[str, str], Connector] = field(default_factory=dict)
+    _retired: dict[str, list[Connector]] = field(default_factory=dict)
+    _contacts: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
     def connector(self, system: str, purpose: str) -> Connector:
@@ -46,16 +74,7 @@ class Systems:
         with self._lock:
             found = self._built.get((system, purpose))
             if found is None:
-                settings = self.config.systems[system]
-                found = build(
-                    self.catalog.manifests[system],
-                    Settings(
-                        system=system,
-                        values=settings.settings,
-                        secrets={name: secret.reveal() for name, secret in settings.secrets.items()},
-                        now=self.clock,
-                    ),
-                )
+                found = build(self.catalog.manifests[system], settings_of(self.config, system, self.clock))
                 self._built[system, purpose] = found
             return found
 
@@ -66,17 +85,21 @@ class Systems:
         Raises:
             OperatorError, TransientError, RefusedError: as the block raised them.
         """
+        with self._lock:
+            self._contacts[system] += 1
         try:
             yield
         except OperatorError as error:
-            self._note(system, str(error), parked=True)
             self._forget(system)
+            self._note(system, str(error), parked=True)
             raise
         except (TransientError, RefusedError) as error:
             self._note(system, str(error))
             raise
         else:
             self._note(system, None)
+        finally:
+            self._end_contact(system)
 
     def parked(self) -> set[str]:
         """Return the systems that wait for a person."""
@@ -90,15 +113,23 @@ class Systems:
     def close(self) -> None:
         """Give back all connections."""
         with self._lock:
-            for connector in self._built.values():
-                connector.close()
+            connectors = [*self._built.values(), *(one for retired in self._retired.values() for one in retired)]
             self._built.clear()
+            self._retired.clear()
+        _close(connectors)
 
     def _forget(self, system: str) -> None:
         """Build its connectors anew when they are needed next, from the secrets as they are then."""
         with self._lock:
             for built in [key for key in self._built if key[0] == system]:
-                del self._built[built]
+                self._retired.setdefault(system, []).append(self._built.pop(built))
+
+    def _end_contact(self, system: str) -> None:
+        """Close the forgotten connectors once nobody speaks through any of them."""
+        with self._lock:
+            self._contacts[system] -= 1
+            done = self._retired.pop(system, []) if not self._contacts[system] else []
+        _close(done)
 
     def _note(self, system: str, error: str | None, *, parked: bool | None = None) -> None:
         """Take down the end of a contact; `parked` is left as it stands unless it is given."""
@@ -117,6 +148,14 @@ class Systems:
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
             upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})
+
+
+def _close(connectors: Sequence[Connector]) -> None:
+    for connector in connectors:
+        try:
+            connector.close()
+        except Exception as error:  # noqa: BLE001 - it is given up either way; its text may hold values
+            log.warning("connector_not_closed", error=type(error).__name__, at=place_of(error))
 
 
 def parked_systems(connection: Connection) -> set[str]:

@@ -179,6 +179,27 @@ def test_a_taken_port_ends_the_hub_with_the_setting_to_change(project: Project) 
         assert "api.port" in project.spawn("run", code=77)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ('[systems.register.settings]\nfile = ""\n', "'file' is missing"),
+        ("[systems.register.settings]\nfile = 7\n", "'file' is not of the declared form"),
+        ('[systems.register.secrets]\ntoken = { env = "NOT_THERE" }\n', "NOT_THERE"),
+    ],
+)
+def test_a_wrong_setting_of_a_connected_system_ends_it_before_it_starts(
+    project: Project, wrong: str, named: str
+) -> None:
+    text = project.config.read_text(encoding="utf-8")
+    project.config.write_text(text.partition("[systems.register.settings]")[0] + wrong, encoding="utf-8")
+    config = load_config(project.config)
+    stop = threading.Event()
+    for role in ("delivery", "schedule"):
+        with pytest.raises(ConfigurationError, match=named):
+            run(config, [role], stop, ready=stop.set)
+    run(config, ["ingest"], stop, ready=stop.set)  # it speaks to no system, and needs no secret of any
+
+
 def test_an_unknown_role_and_no_role_are_refused(project: Project) -> None:
     config = load_config(project.config)
     for roles in ([], ["ingest", "cooking"]):
