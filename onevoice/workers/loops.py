@@ -8,22 +8,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from sqlalchemy import select
 
 from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
-from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
+from onevoice.errors import OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane
 from onevoice.store import upsert
-from onevoice.store.tables import stream_state
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest_line import IngestLine
 from onevoice.workers.quarantine import keep_dead_letters
+from onevoice.workers.schedule import Schedule
 
 QUARANTINE_BATCH = 500
 DELIVERY_BATCH = 200
@@ -56,9 +55,9 @@ class Loops:
             for system, lane in self.hub.catalog.lanes():
                 self._run(f"delivery.{system}.{lane}", partial(self._deliver, system, lane))
         if "schedule" in roles and self.hub.config.scheduler == "builtin":
-            for name, settings in self.hub.config.systems.items():
+            for name in self.hub.config.systems:
                 if any(stream.polled for stream in self.hub.catalog.streams_of(name)):
-                    self._run(f"schedule.{name}", partial(self._poll, name, settings.poll_seconds))
+                    self._run(f"schedule.{name}", partial(Schedule(self.hub, name).run, self.stop))
         self._run("heartbeat", partial(self._beat, ",".join(sorted(roles))))
 
     def join(self, seconds: float = 30.0) -> bool:
@@ -137,39 +136,6 @@ class Loops:
             consumer.close()
 
     # --- by the clock -------------------------------------------------------------------------------------------
-
-    def _poll(self, system: str, seconds: float) -> None:
-        while not self.stop.is_set():
-            if system not in self.hub.systems.parked():
-                for stream in self.hub.catalog.streams_of(system):
-                    if stream.polled and not self.stop.is_set():
-                        self._sync(system, stream.name)
-            self.stop.wait(seconds)
-
-    def _sync(self, system: str, stream: str) -> None:
-        try:
-            if self._reconcile_due(system, stream):
-                self.hub.sync.reconcile(system, stream)
-            self.hub.sync.sync(system, stream)
-        except ConfigurationError:
-            raise
-        except OnevoiceError as error:
-            log.warning("sync_failed", system=system, stream=stream, error=type(error).__name__, reason=str(error))
-
-    def _reconcile_due(self, system: str, stream: str) -> bool:
-        """A stream is reconciled first one interval after its first complete read, then at every interval."""
-        with self.hub.store.transaction() as connection:
-            row = connection.execute(
-                select(stream_state).where(stream_state.c.system == system, stream_state.c.stream == stream)
-            ).one_or_none()
-        last = (row.reconciled_at or row.succeeded_at) if row else None
-        interval = timedelta(seconds=self.hub.config.systems[system].reconcile_seconds)
-        return (
-            last is not None
-            and row is not None
-            and row.succeeded_at is not None
-            and last + interval < datetime.now(UTC)
-        )
 
     def _beat(self, roles: str) -> None:
         while not self.stop.is_set():

@@ -97,7 +97,10 @@ class Sync:
             self._note(system, stream, lease, {"cursor": page.cursor}, count=news)
             if progress is not None:
                 progress(len(page.records))
-        self._note(system, stream, lease, {"succeeded_at": datetime.now(UTC)})
+        now = datetime.now(UTC)
+        # A first read that went through saw the whole stream: the next enumeration is an interval away.
+        done = ("succeeded_at", "reconciled_at") if cursor is None else ("succeeded_at",)
+        self._note(system, stream, lease, dict.fromkeys(done, now))
         return SyncReport(system=system, stream=stream, read=read, published=published)
 
     def _enumerate(
