@@ -1,7 +1,8 @@
 """Reads the CRM: first what was deleted, then what changed, each from its own place on the CRM's clock.
 
 The cursor is `{"after": [SystemModstamp, Id], "deleted_after": time}`. Deletes come first and have their own place,
-since a record that changed later must not carry the cursor past a delete that nobody was told of.
+since a record that changed later must not carry the cursor past a delete that nobody was told of. One odd record is
+set aside by itself: it never keeps its neighbours, or an opt-out, from being read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,15 +43,20 @@ class CrmReader:
         if deleted:
             yield Page(records=deleted, cursor=_cursor(after, told))
         for records in self._changed(stream, after.back(overlap) if after else None):
-            after = furthest(after, Keyset(records[-1].version, records[-1].key))
+            for sound in self._sound(stream, records)[-1:]:
+                after = furthest(after, Keyset(sound.version, sound.key))
             yield Page(records=records, cursor=_cursor(after, told))
 
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:
-        """Return the named records; those that the CRM does not have come back as deleted, as of now."""
+        """Return the named records; those that the CRM does not have come back as deleted, as of now.
+
+        One without Id or SystemModstamp does not come back: nothing can be proven of it.
+        """
         found: list[SourceRecord] = []
         for at in range(0, len(keys), _IDS_PER_CALL):
             answer = self._session.call("retrieve", stream=stream, objectType=stream, ids=keys[at : at + _IDS_PER_CALL])
-            found += [self._record(stream, row) for row in answer["records"] or ()]
+            rows = [_record(stream, row) for row in answer["records"] or ()]
+            found += [record for record in rows if record.key and record.version]
             version = version_text(self._settings.now())
             found += [_gone(stream, key, version) for key in answer["missingIds"] or ()]
         return found
@@ -67,7 +73,7 @@ class CrmReader:
             request["modifiedSince"] = since.time
         while True:
             answer = self._session.call("query", stream=stream, **request)
-            records = [self._record(stream, row) for row in answer["records"] or ()]
+            records = [_record(stream, row) for row in answer["records"] or ()]
             locator = None if answer["done"] else answer["queryLocator"]
             guard.admit([(record.key, record.version) for record in records], locator)
             if records:
@@ -80,13 +86,25 @@ class CrmReader:
                 )
             request = {"objectType": stream, "batchSize": size, "queryLocator": locator}
 
-    def _record(self, stream: str, row: dict[str, Any]) -> SourceRecord:
-        key, modified = row.get("Id"), row.get("SystemModstamp")
-        if not key or modified is None:
+    def _sound(self, stream: str, records: Sequence[SourceRecord]) -> list[SourceRecord]:
+        """Return those of a page that have key and version; several records of which none has are no longer the CRM's.
+
+        Raises:
+            OperatorError: the API is not the one known here.
+        """
+        sound = [record for record in records if record.key and record.version]
+        if len(records) > 1 and not sound:
             where = place(self._settings.system, stream)
-            raise OperatorError(f"{where}: a record without Id or SystemModstamp; the CRM's API has changed")
-        data = {name: plain(value) for name, value in row.items()}
-        return SourceRecord(stream=stream, key=key, version=version_text(modified), data=data)
+            raise OperatorError(f"{where}: records without Id or SystemModstamp; the CRM's API has changed")
+        return sound
+
+
+def _record(stream: str, row: dict[str, Any]) -> SourceRecord:
+    """Return one record; what it lacks of Id and SystemModstamp is empty, for quarantine."""
+    modified = row.get("SystemModstamp")
+    data = {name: plain(value) for name, value in row.items()}
+    version = version_text(modified) if modified is not None else ""
+    return SourceRecord(stream=stream, key=row.get("Id") or "", version=version, data=data)
 
 
 def _gone(stream: str, key: str, version: str) -> SourceRecord:

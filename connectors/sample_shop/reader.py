@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from connectors.sample_shop.record import expected_record
+from connectors.sample_shop.record import found_record, shop_record, sound_records
 from onevoice.sdk import Json, Page, Settings, SourceRecord, version_text
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
@@ -37,20 +37,24 @@ class ShopReader:
             f"api/{stream}", stream=stream, params=params, next_cursor=lambda page: page.get("next_cursor")
         )
         for page in pages:
-            records = [expected_record(stream, row, where) for row in page.get(stream, ())]
+            records = [found_record(stream, row) for row in page.get(stream, ())]
+            for sound in sound_records(records, where)[-1:]:
+                after = furthest(after, Keyset(sound.version, sound.key))
             if records:
-                after = furthest(after, Keyset(records[-1].version, records[-1].key))
-                yield Page(records=records, cursor=after.cursor())
+                yield Page(records=records, cursor=after.cursor() if after else {})
 
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:
-        """Return the named records; those that the shop does not have come back as deleted, as of now."""
-        self._manifest.stream(stream)
-        return [self._one(stream, key) for key in keys]
+        """Return the named records; those that the shop does not have come back as deleted, as of now.
 
-    def _one(self, stream: str, key: str) -> SourceRecord:
+        One without id or `updated_at` does not come back: nothing can be proven of it.
+        """
+        self._manifest.stream(stream)
+        return [record for key in keys if (record := self._one(stream, key)) is not None]
+
+    def _one(self, stream: str, key: str) -> SourceRecord | None:
         answer = self._rest.get(f"api/{stream}/{quote(key, safe='')}", stream=stream)
         if answer.kind is AnswerKind.MISSING:
             version = version_text(self._settings.now())
             return SourceRecord(stream=stream, key=key, version=version, data=None, deleted=True)
         where = place(self._settings.system, stream, key)
-        return expected_record(stream, document(answer, where), where)
+        return shop_record(stream, document(answer, where))

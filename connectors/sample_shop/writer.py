@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from connectors.sample_shop.record import expected_record
+from connectors.sample_shop.record import shop_record
 from onevoice.sdk import Change, Json, Settings, WriteOutcome, WriteResult
 from onevoice.sdk.batches import in_batches
 from onevoice.sdk.manifest import Manifest
@@ -48,14 +48,18 @@ class ShopWriter:
             return _result(change, fetched)
         where = place(self._settings.system, stream, change.key)
         present = document(fetched, where)
-        if change.expected_version not in (None, expected_record(stream, present, where).version):
+        standing = shop_record(stream, present)
+        if change.expected_version is not None and standing is None:
+            return WriteResult(key=change.key, outcome=WriteOutcome.REFUSED, reason="the record has no updated_at")
+        if standing is not None and change.expected_version not in (None, standing.version):
             return WriteResult(key=change.key, outcome=WriteOutcome.CONFLICT, reason="changed since it was read")
         body = _body(change.fields, present)
         patched = self._rest.patch(path, body, stream=stream, if_match=fetched.etag)
         if patched.kind is not AnswerKind.OK:
             return _result(change, patched)
-        written = expected_record(stream, document(patched, where), where)
-        return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED, version=written.version)
+        written = shop_record(stream, document(patched, where))
+        version = written.version if written is not None else None
+        return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED, version=version)
 
 
 def _body(fields: Mapping[str, Any], present: Json) -> Json:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import requests
 
+import connectors
+from connectors.sample_crm.reader import CrmReader
 from onevoice.errors import ConfigurationError, OperatorError, TransientError
 from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import RecordWriter
+from onevoice.sdk.discovery import discover
 from samples.crm.server import CrmServer
 from samples.crm.service import CrmService
 from samples.crm.store import CrmStore
@@ -177,6 +182,42 @@ def test_reading_back_names_what_is_gone(crm: Crm, connector: Any) -> None:
     assert records.keys() == set(keys)
     assert [key for key, record in records.items() if record.deleted] == [keys[7]]
     assert connector.readback("Contact", []) == []
+
+
+class Answers:
+    """A session that answers a query with one page of rows."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows = list(rows)
+
+    def call(self, operation: str, **_arguments: Any) -> Any:
+        if operation == "getDeleted":
+            return []
+        return {"records": self.rows, "missingIds": [], "done": True, "queryLocator": None}
+
+
+def test_an_odd_record_is_given_as_it_is_and_its_neighbours_are_read() -> None:
+    good = {"Id": "003A", "SystemModstamp": "2025-06-01T12:00:00.000000Z", "LastName": "Lee"}
+    timeless, nameless = good | {"Id": "003B", "SystemModstamp": None}, good | {"Id": None}
+    settings: Any = SimpleNamespace(system="crm", now=lambda: datetime(2025, 6, 1, tzinfo=UTC))
+    manifest = discover(Path(connectors.__file__).parent)["sample_crm"]
+
+    def reader(*rows: dict[str, Any]) -> CrmReader:
+        return CrmReader(cast(Any, Answers(*rows)), settings, manifest)
+
+    records, cursor = read_all(reader(good, timeless, nameless), "Contact")
+    assert [(record.key, record.version) for record in records] == [
+        ("003A", good["SystemModstamp"]),
+        ("003B", ""),
+        ("", good["SystemModstamp"]),
+    ]
+    assert cursor["after"] == [good["SystemModstamp"], "003A"]
+    assert [record.key for record in reader(good, timeless).readback("Contact", ["003A", "003B"])] == ["003A"]
+    alone, cursor = read_all(reader(timeless), "Contact")
+    assert len(alone) == 1
+    assert "after" not in cursor
+    with pytest.raises(OperatorError, match="the CRM's API has changed"):
+        read_all(reader(timeless, nameless), "Contact")
 
 
 def test_a_session_that_ends_in_the_middle_of_a_read_is_renewed(crm: Crm, connector: Any) -> None:

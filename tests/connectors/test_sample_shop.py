@@ -135,6 +135,45 @@ def test_every_record_comes_as_the_shop_has_it_and_fits_its_schema(
         assert all(fits_schema("sample_shop", stream, record.data) for record in records.values())
 
 
+def spoil(shop: RunningShop, *keys: str, **fields: Any) -> None:
+    """Let the shop give these accounts otherwise than it used to, in their old places."""
+    with shop.store._database.transaction() as connection:
+        for key in keys:
+            body = orjson.dumps({**shop.customers[key], **fields}).decode()
+            connection.execute("UPDATE record SET body = ? WHERE kind = 'customers' AND id = ?", (body, int(key)))
+
+
+def test_an_odd_record_is_given_as_it_is_and_its_neighbours_are_read(shop: RunningShop, connector: Any) -> None:
+    in_order = sorted(shop.customers, key=lambda key: (shop.customers[key]["updated_at"], int(key)))
+    odd = [in_order[0], in_order[-1]]
+    spoil(shop, *odd, updated_at=None)
+    records, cursor = read_all(connector, "customers")
+    assert records.keys() == shop.customers.keys()
+    assert [key for key, record in records.items() if not record.version] == odd
+    assert records[odd[0]].data["email"] == shop.customers[odd[0]]["email"]
+    assert cursor == {"after": [records[in_order[-2]].version, in_order[-2]]}
+    assert connector.readback("customers", [odd[0], in_order[1]]) == [records[in_order[1]]]
+    proven = Change(key=odd[0], fields={"first_name": "Ann"}, expected_version="2025-01-01T00:00:00.000000Z")
+    assert connector.write("customers", [proven])[0].outcome is WriteOutcome.REFUSED
+    wish = Change(key=odd[0], fields={"accepts_email_marketing": not shop.customers[odd[0]]["accepts_email_marketing"]})
+    assert connector.write("customers", [wish])[0].outcome is WriteOutcome.APPLIED
+
+
+def test_one_odd_record_alone_parks_nothing(shop: RunningShop, connector: Any) -> None:
+    last = max(shop.customers, key=lambda key: (shop.customers[key]["updated_at"], int(key)))
+    _, cursor = read_all(connector, "customers")
+    spoil(shop, last, updated_at=None)
+    records, later = read_all(connector, "customers", cursor)
+    assert [record.version for record in records.values()][-1] == ""
+    assert later == cursor
+
+
+def test_records_of_which_none_has_a_version_ask_for_a_person(shop: RunningShop, connector: Any) -> None:
+    spoil(shop, *shop.customers, updated_at=None)
+    with pytest.raises(OperatorError, match="the shop's API has changed"):
+        read_all(connector, "customers")
+
+
 def test_a_read_goes_on_after_each_page(connector: Any, resumes: Callable[[Any, str], None]) -> None:
     resumes(connector, "customers")
 
