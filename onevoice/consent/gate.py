@@ -1,12 +1,12 @@
 """The one gate: may this customer be contacted at this point, on this channel, for this purpose?
 
 A fold over acts. A live prohibition counts wherever it is anchored: at the point, whoever said it and whoever else
-holds it, or at any record of the customer. A grant counts only for exactly its point or record. Neither is unknown,
-and unknown never permits what needs consent.
+holds it, or at any record of the customer. A grant counts only for exactly its point, or its record and the points that
+this record carries. Neither is unknown, and unknown never permits what needs consent.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from onevoice.consent.rules import ConsentRules
@@ -17,11 +17,18 @@ CHANNEL_OF_POINT = {"email": ("email",), "phone": ("phone", "sms")}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What is known of one customer for the gate: the records in it, the points they carry, the acts at either."""
+    """What is known of one customer for the gate: the records in it, the points they carry, the acts at either.
+
+    Attributes:
+        carried: record -> the points that it carries itself; a record's grant counts at no others.
+        former: points that no record carries any more, of which a withdrawal was said while its record carried them.
+    """
 
     records: frozenset[RecordRef]
     points: frozenset[str]
     acts: Sequence[Act]
+    carried: Mapping[RecordRef, frozenset[str]] = field(default_factory=dict)
+    former: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +46,25 @@ class Gate:
     rules: ConsentRules
     clock_bound: timedelta = timedelta(minutes=5)
 
-    def permission(self, holding: Holding, channel: str, purpose: str, point: str | None = None) -> Verdict:
-        """Return what the customer's acts say about a channel and purpose, at one point or anywhere.
+    def permission(
+        self,
+        holding: Holding,
+        channel: str,
+        purpose: str,
+        point: str | None = None,
+        *,
+        record: RecordRef | None = None,
+    ) -> Verdict:
+        """Return what the customer's acts say about a channel and purpose, at one point or for one record.
 
-        Without `point` the answer is that for the customer's record as a whole, as a flag on it would hold it.
+        Without `point` the answer is that for `record` as a whole, as a flag on it would hold it; without either no
+        grant counts, since each is for something.
         """
         live = self.live_prohibitions(holding.acts)
         denying = tuple(a for a in live if self._reaches(a, holding, channel, purpose, point))
         if denying:
             return Verdict(permission=Permission.DENIED, because=denying)
-        grants = tuple(a for a in holding.acts if self._grants(a, holding, channel, purpose, point))
+        grants = tuple(a for a in holding.acts if self._grants(a, holding, channel, purpose, point, record))
         if grants:
             return Verdict(permission=Permission.ALLOWED, because=grants)
         return Verdict(permission=Permission.UNKNOWN)
@@ -87,12 +103,18 @@ class Gate:
             return act.anchor_point == point
         return act.anchor_record in holding.records or act.anchor_point in holding.points or act.anchor_point == point
 
-    def _grants(self, act: Act, holding: Holding, channel: str, purpose: str, point: str | None) -> bool:
+    def _grants(
+        self, act: Act, holding: Holding, channel: str, purpose: str, point: str | None, record: RecordRef | None
+    ) -> bool:
         if act.kind != "grant" or not act.evidence or (act.channel, act.purpose) != (channel, purpose):
             return False
         if act.anchor_point is not None:
             return act.anchor_point == point
-        return act.anchor_record in holding.records
+        if act.anchor_record not in holding.records:
+            return False
+        if point is None:
+            return act.anchor_record == record
+        return point in holding.carried.get(act.anchor_record, ())
 
     def reach(self, act: Act) -> str:
         """Return the reach of a prohibition; an unknown reason reaches as wide as any."""
@@ -104,6 +126,13 @@ def _same_anchor(one: Act, other: Act) -> bool:
     if one.anchor_point is not None or other.anchor_point is not None:
         return one.anchor_point == other.anchor_point
     return one.anchor_record == other.anchor_record
+
+
+def points_said_of(act: Act) -> tuple[str, ...]:
+    """Return the points that the record of a flag carried since the flag made this act."""
+    if act.kind == "grant" or act.source != act.anchor_record:
+        return ()
+    return tuple(act.evidence.get("points", ()))
 
 
 def points_on_channel(points: Collection[str], channel: str) -> list[str]:

@@ -1,13 +1,13 @@
 """Reads from the store what the gate needs to know of customers, in a fixed number of statements."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
-from onevoice.consent.gate import Holding
+from onevoice.consent.gate import Holding, points_said_of
 from onevoice.messages import Act, RecordRef
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import act, record_key, source_record
@@ -26,55 +26,45 @@ def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUI
         key=["customer_id"],
         keys=[(c,) for c in customers],
     )
-    refs: dict[UUID, set[RecordRef]] = defaultdict(set)
-    owner: dict[UUID, UUID] = {}
+    held: dict[UUID, dict[RecordRef, set[str]]] = {customer: {} for customer in customers}
+    points: dict[UUID, set[str]] = {}
     for row in members:
-        refs[row.customer_id].add(_ref(row))
-        owner[row.id] = row.customer_id
-    points: dict[UUID, set[str]] = defaultdict(set)
+        points[row.id] = held[row.customer_id][_ref(row)] = set()
     for row in rows_by_keys(
         connection,
         record_key,
         [record_key.c.key, record_key.c.record_id],
         key=["record_id"],
-        keys=[(r,) for r in owner],
+        keys=[(r,) for r in points],
     ):
         if row.key.startswith(POINT_KINDS):
-            points[owner[row.record_id]].add(row.key)
-    return _with_acts(connection, refs, points, customers)
+            points[row.record_id].add(row.key)
+    return holdings_with(connection, held)
 
 
 def holdings_with(
     connection: Connection, customers: Mapping[UUID, Mapping[RecordRef, Collection[str]]]
 ) -> dict[UUID, Holding]:
     """Return the holdings of customers whose records and their contact points the caller has at hand."""
-    points = {customer: {p for held in records.values() for p in held} for customer, records in customers.items()}
-    return _with_acts(
-        connection, {customer: set(records) for customer, records in customers.items()}, points, customers
-    )
-
-
-def _with_acts(
-    connection: Connection,
-    refs: Mapping[UUID, set[RecordRef]],
-    points: Mapping[UUID, set[str]],
-    customers: Collection[UUID],
-) -> dict[UUID, Holding]:
     acts = acts_at(
-        connection, [r for group in refs.values() for r in group], {p for group in points.values() for p in group}
+        connection,
+        [record for held in customers.values() for record in held],
+        {point for held in customers.values() for points in held.values() for point in points},
     )
     by_record, by_point = _by_anchor(acts)
-    return {
-        customer: Holding(
-            records=frozenset(refs[customer]),
-            points=frozenset(points[customer]),
-            acts=_unique(
-                [a for r in refs[customer] for a in by_record.get(r, ())]
-                + [a for p in points[customer] for a in by_point.get(p, ())]
-            ),
-        )
-        for customer in customers
-    }
+    return {customer: _holding(held, by_record, by_point) for customer, held in customers.items()}
+
+
+def _holding(
+    held: Mapping[RecordRef, Collection[str]],
+    by_record: Mapping[RecordRef, Sequence[Act]],
+    by_point: Mapping[str, Sequence[Act]],
+) -> Holding:
+    carried = {record: frozenset(points) for record, points in held.items()}
+    points = frozenset().union(*carried.values())
+    acts = _unique([a for r in held for a in by_record.get(r, ())] + [a for p in points for a in by_point.get(p, ())])
+    former = frozenset(p for act in acts if act.anchor_record in carried for p in points_said_of(act))
+    return Holding(records=frozenset(held), points=points, acts=acts, carried=carried, former=former - points)
 
 
 def acts_at(connection: Connection, records: Iterable[RecordRef], points: Iterable[str]) -> list[Act]:

@@ -1,5 +1,6 @@
 """The suppression list as it should stand now: every contact point that the gate denies for a purpose."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
@@ -19,7 +20,7 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     entries: dict[tuple[str, str], ListEntry] = {}
     for holding in holdings:
         for channel in channels:
-            for point in points_on_channel(holding.points, channel):
+            for point in points_on_channel(holding.points | holding.former, channel):
                 verdict = gate.permission(holding, channel, purpose, point)
                 if verdict.permission is Permission.DENIED:
                     entries.setdefault((channel, point), _entry(channel, point, purpose, verdict.because))
@@ -52,8 +53,8 @@ def _holdings_touched(connection: Connection, acts: Iterable[Act]) -> list[Holdi
 
 
 def _bare_points(acts: Iterable[Act]) -> list[Holding]:
-    acts = list(acts)
-    return [
-        Holding(records=frozenset(), points=frozenset({point}), acts=[a for a in acts if a.anchor_point == point])
-        for point in sorted({a.anchor_point for a in acts if a.anchor_point})
-    ]
+    said: dict[str, list[Act]] = defaultdict(list)
+    for one in acts:
+        if one.anchor_point:
+            said[one.anchor_point].append(one)
+    return [Holding(records=frozenset(), points=frozenset({p}), acts=some) for p, some in sorted(said.items())]

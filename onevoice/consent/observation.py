@@ -6,8 +6,8 @@ Unticking a box lifts nothing: without declared evidence a flag can withdraw, no
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 WITHDRAWN = "withdrawn"
@@ -21,22 +21,29 @@ class Observation:
         version: (sequence, reading).
         observed: `withdrawn`, `granted` or None.
         time: when a withdrawal happened, as the version says; None for all else.
+        points: contact points on the flag's channel that the version carried, sorted.
     """
 
     version: tuple[str, int]
     observed: str | None
     time: datetime | None
+    points: tuple[str, ...] = ()
 
 
 def observe(
-    series: Sequence[Observation], version: tuple[str, int], observed: str | None, time: datetime
+    series: Sequence[Observation],
+    version: tuple[str, int],
+    observed: str | None,
+    time: datetime,
+    points: Iterable[str] = (),
 ) -> tuple[Observation, ...]:
     """Return the series with one more observation in its place; neither order of arrival nor repetition matters."""
-    seen = Observation(version, observed, time if observed == WITHDRAWN else None)
+    seen = Observation(version, observed, time if observed == WITHDRAWN else None, tuple(sorted(set(points))))
     at = bisect_left(series, version, key=lambda one: one.version)
     standing = series[at : at + 1]
     if standing and standing[0].version == version:
-        return (*series[:at], min(standing[0], seen, key=_precedence), *series[at + 1 :])
+        both = tuple(sorted({*standing[0].points, *seen.points}))
+        return (*series[:at], replace(min(standing[0], seen, key=_precedence), points=both), *series[at + 1 :])
     return (*series[:at], seen, *series[at:])
 
 
@@ -47,6 +54,15 @@ def acts_of_flag(series: Sequence[Observation]) -> list[tuple[tuple[str, int], d
         for at, one in enumerate(series)
         if one.time is not None and (at == 0 or series[at - 1].time is None)
     ]
+
+
+def points_since(series: Sequence[Observation], version: tuple[str, int]) -> list[str]:
+    """Return the points that the record carried in this version or any later one, sorted.
+
+    A withdrawal stands whatever the record says later, so it holds for each point that came under it: a new number must
+    not set the old one free.
+    """
+    return sorted({point for one in series if one.version >= version for point in one.points})
 
 
 def _precedence(one: Observation) -> tuple[bool, str, str]:

@@ -21,7 +21,7 @@ AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CRM = RecordRef(system="crm", stream="Contact", key="c1")
 SHOP = RecordRef(system="shop", stream="customers", key="s1")
 OTHER = RecordRef(system="erp", stream="customers", key="k9")
-PHONE, MAIL = "phone:+447400123456", "email:ann@example.com"
+PHONE, MAIL, MOBILE = "phone:+447400123456", "email:ann@example.com", "phone:+447400123457"
 _numbers = itertools.count()
 
 
@@ -41,7 +41,9 @@ def act(kind: str, **changes: Any) -> Act:
 
 
 def holding(*acts: Act) -> Holding:
-    return Holding(records=frozenset({CRM, SHOP}), points=frozenset({PHONE, MAIL}), acts=acts)
+    carried = {CRM: frozenset({PHONE}), SHOP: frozenset({MAIL, MOBILE})}
+    points = frozenset().union(*carried.values())
+    return Holding(records=frozenset(carried), points=points, acts=acts, carried=carried)
 
 
 def said(*acts: Act, channel: str = "phone", purpose: str = "marketing", point: str | None = PHONE) -> Permission:
@@ -87,6 +89,27 @@ def test_a_grant_counts_for_its_own_anchor_channel_and_purpose_only() -> None:
     assert said(at_point, purpose="survey") is Permission.UNKNOWN
     assert said(act("grant", anchor_record=OTHER)) is Permission.UNKNOWN
     assert said(act("grant", evidence={})) is Permission.UNKNOWN
+
+
+def test_a_grant_at_a_record_counts_for_that_record_and_the_points_it_carries() -> None:
+    yes = act("grant")
+    assert said(yes, point=PHONE) is Permission.ALLOWED
+    assert said(yes, point=MOBILE) is Permission.UNKNOWN
+    assert said(yes, point="phone:+447400999999") is Permission.UNKNOWN
+    asked = {
+        record: GATE.permission(holding(yes), "phone", "marketing", record=record).permission
+        for record in (CRM, SHOP, OTHER, None)
+    }
+    assert [record for record, permission in asked.items() if permission is not Permission.UNKNOWN] == [CRM]
+    assert asked[CRM] is Permission.ALLOWED
+    at_point = act("grant", anchor_record=None, anchor_point=PHONE)
+    assert GATE.permission(holding(at_point), "phone", "marketing", record=CRM).permission is Permission.UNKNOWN
+
+
+def test_a_withdrawal_at_a_record_is_one_at_every_other_record_of_the_customer() -> None:
+    for record in (CRM, SHOP, None):
+        verdict = GATE.permission(holding(act("withdrawal")), "phone", "marketing", record=record)
+        assert verdict.permission is Permission.DENIED
 
 
 def test_a_grant_lifts_what_it_names_once_it_is_later_than_any_clock_error() -> None:

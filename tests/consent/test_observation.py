@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onevoice.consent import Observation, acts_of_flag, observe
+from onevoice.consent import Observation, acts_of_flag, observe, points_since
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OBSERVED = st.sampled_from(["withdrawn", "granted", None])
@@ -66,3 +66,15 @@ def test_a_late_version_parts_one_withdrawal_into_two_at_their_own_times() -> No
         (version(1), START + timedelta(days=1)),
         (version(4), START + timedelta(days=4)),
     ]
+
+
+@given(st.data())
+def test_the_points_of_an_act_are_those_of_its_version_and_all_later_ones_in_any_order(data: st.DataObject) -> None:
+    points = st.sets(st.sampled_from("abc"), max_size=2)
+    said = data.draw(st.lists(st.tuples(st.integers(0, 4), OBSERVED, points), max_size=8))
+    series: tuple[Observation, ...] = ()
+    for number, observed, carried in data.draw(st.permutations(said)):
+        series = observe(series, version(number), observed, START, carried)
+    for first in range(5):
+        expected = {point for number, _, carried in said for point in carried if number >= first}
+        assert points_since(series, version(first)) == sorted(expected)

@@ -8,7 +8,9 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from onevoice.consent import acts_of_flag, observe
+from onevoice.consent import acts_of_flag, observe, points_since
+from onevoice.consent.gate import points_on_channel
+from onevoice.identity import contact_points
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
@@ -54,11 +56,15 @@ def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: tim
 
 
 def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dict[uuid.UUID, Act]:
-    """Return the acts that follow from a record's consent fields: a pure function of their series."""
+    """Return the acts that follow from a record's consent fields: a pure function of their series.
+
+    An act's id stays the same while later versions bring more points under it.
+    """
     acts = {}
     for name, series in flags.items():
         channel, _, purpose = name.partition("/")
-        for version, time in acts_of_flag(read_series(series)):
+        observations = read_series(series)
+        for version, time in acts_of_flag(observations):
             act = Act(
                 id=_act_id(ref, name, *version),
                 kind="withdrawal",
@@ -68,7 +74,7 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
                 time=time,
                 anchor_record=ref,
                 source=ref,
-                evidence={"observed": name, "version": version[0]},
+                evidence={"observed": name, "version": version[0], "points": points_since(observations, version)},
             )
             acts[act.id] = act
     return acts
@@ -112,11 +118,13 @@ def _judge_marks(incoming: Incoming, marks: Marks) -> None:
 
 def _observe_flags(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks, clock_bound: timedelta) -> None:
     time = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
+    points = contact_points(mapped.canonical)
     for flag in mapped.flags:
         if not _is_echo(_flag_sources(mapped, flag), incoming, marks):
             name = f"{flag.channel}/{flag.purpose}"
             before = read_series(record.flags.get(name, ()))
-            after = observe(before, _numbered(incoming), flag.observed, time)
+            on_channel = points_on_channel(points, flag.channel)
+            after = observe(before, _numbered(incoming), flag.observed, time, on_channel)
             if after != before:
                 record.flags = {**record.flags, name: stored_series(after)}
                 record.touched = True

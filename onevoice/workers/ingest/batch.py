@@ -147,7 +147,7 @@ class Ingest:
             if record.flags is not flags_before.get(ref):
                 before, after = acts_of(ref, flags_before.get(ref, {})), acts_of(ref, record.flags)
                 superseded += before.keys() - after.keys()
-                acts.update({k: after[k] for k in after.keys() - before.keys()})
+                acts.update({k: act for k, act in after.items() if act != before.get(k)})
         _save_acts(connection, acts.values(), superseded, now)
         return records, list(acts.values()), states
 
@@ -162,7 +162,9 @@ class Ingest:
         holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
         refs = [m.ref for c in customers.values() for m in c.members]
         marks = load_marks(connection, refs)
-        points = {p for h in holdings.values() for p in h.points} | {a.anchor_point for a in acts if a.anchor_point}
+        points = {p for h in holdings.values() for p in h.points | h.former} | {
+            a.anchor_point for a in acts if a.anchor_point
+        }
         listed = self._listed(connection, points)
         works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
         works += self._entries_of_acts(acts)
@@ -255,7 +257,7 @@ def _customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:
 
 
 def _save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[UUID], now: datetime) -> None:
-    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"], update=["superseded_at"])
+    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"], update=["superseded_at", "evidence"])
     if superseded:
         connection.execute(update(t.act).where(t.act.c.id.in_(superseded)).values(superseded_at=now))
 

@@ -53,7 +53,7 @@ def owed(
     if lane is Lane.SUPPRESSION:
         if not holding.acts and not marks:
             return NOTHING
-        wanted = mapping.to_source({}, permissions_of(stream, holding, gate), lane)
+        wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record.ref), lane)
     else:
         wanted = mapping.to_source(golden, {}, lane)
     return owed_fields(
@@ -75,10 +75,12 @@ def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -
     return path in mapping.if_empty and path not in marks and mapping.read_source(payload, path) not in (None, "")
 
 
-def permissions_of(stream: Stream, holding: Holding, gate: Gate) -> dict[tuple[str, str], Permission]:
-    """Return the permissions that the stream has fields for."""
+def permissions_of(
+    stream: Stream, holding: Holding, gate: Gate, record: RecordRef
+) -> dict[tuple[str, str], Permission]:
+    """Return the permissions that the stream has fields for, as this record of it holds them."""
     return {
-        (channel, purpose): gate.permission(holding, channel, purpose).permission
+        (channel, purpose): gate.permission(holding, channel, purpose, record=record).permission
         for channel, purpose in stream.mapping.acts
     }
 
@@ -95,7 +97,7 @@ def _list_works(
         return
     for (system, name), channels in catalog.lists.items():
         for channel in channels:
-            for point in points_on_channel(holding.points, channel):
+            for point in points_on_channel(holding.points | holding.former, channel):
                 target = list_target(channel, point, MARKETING)
                 if entry_wanted(holding, channel, point, gate) != ((system, name, target) in listed):
                     yield Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target)
