@@ -7,14 +7,16 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from onevoice.errors import ConfigurationError, TransientError
+from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
 from onevoice.store.tables import metadata
 from onevoice.store.types import json_text
 
 BUSY_TIMEOUT_SECONDS = 30
+_REFUSED_VALUES = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE: data exception, constraint violation, program limit. No retry mends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,16 @@ class Store:
         Raises:
             TransientError: the database is away or asked for a retry; nothing was committed, or it is not known
                 whether the commit went through (then the caller's retry must be harmless).
+            RecordError: the database refuses a value for good; nothing was committed.
+            ConfigurationError: it refuses the statement, as where tables are missing; nothing was committed.
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError) as error:
-            raise TransientError(f"store: {type(error.orig).__name__}; the work is tried again") from error
-        except PoolTimeoutError as error:
-            raise TransientError("store: every connection is in use; the work is tried again") from error
+        except PoolTimeoutError:
+            raise TransientError("store: every connection is in use; the work is tried again") from None
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise TransientError("store: the connection was lost; the work is tried again") from error
-            raise
+            raise _named(error) from None  # the driver's own text may hold values
 
     def create_tables(self) -> None:
         """Make every table that is missing (SQLite; PostgreSQL is migrated by `onevoice db upgrade`)."""
@@ -64,6 +64,19 @@ class Store:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def _named(error: DBAPIError) -> OnevoiceError:
+    """Return the database's refusal as one of ours: what to do next follows from its class of SQLSTATE."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    what = f"{type(error.orig).__name__}{' ' + state if state else ''}"
+    if error.connection_invalidated:
+        return TransientError("store: the connection was lost; the work is tried again")
+    if state[:2] in _REFUSED_VALUES or isinstance(error, DataError | IntegrityError):
+        return RecordError(f"store: a value cannot be kept ({what}); correct the record")
+    if isinstance(error, OperationalError | InterfaceError):
+        return TransientError(f"store: {what}; the work is tried again")
+    return ConfigurationError(f"store: the database refuses the statement ({what}); run 'onevoice db upgrade'")
 
 
 def open_store(url: str, *, pool_size: int = 10) -> Store:
