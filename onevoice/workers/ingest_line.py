@@ -1,13 +1,14 @@
 """The ingest loop: while one batch is being committed, the next is taken, checked and mapped.
 
-Every batch begins with what is urgent and goes on with the rest. The one rule: what is prepared ahead is committed in
-the order taken and acknowledged only after its commit; whatever stands in the way gives it back to the queue.
+Every batch begins with what was handed out before, one by one, since a worker may have ended over it; then comes what
+is urgent, then the rest. The one rule: what is prepared ahead is acknowledged only after its commit; whatever stands in
+the way gives it back to the queue.
 """
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from typing import Self
 import structlog
 
 from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery
-from onevoice.errors import TransientError
+from onevoice.errors import RecordError, TransientError
 from onevoice.store import Lease
 from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
@@ -37,18 +38,31 @@ class _Lane:
     deliveries: Sequence[Delivery]
     urgent: bool
 
+    def suspects(self) -> "list[_Lane]":
+        """Return what was handed out before, each alone."""
+        return [replace(self, deliveries=[d]) for d in self.deliveries if d.redelivered > 0]
+
+    def fresh(self) -> "_Lane":
+        """Return what comes for the first time."""
+        return replace(self, deliveries=[d for d in self.deliveries if d.redelivered == 0])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """What was taken of both lanes, and what checking and mapping made of it; `failed` when that met a defect."""
+    """What was taken of both lanes, and what checking and mapping made of it; `failed` when that met a defect.
 
+    Attributes:
+        suspects: handed out before; neither checked nor mapped yet.
+    """
+
+    suspects: tuple[_Lane, ...]
     lanes: tuple[_Lane, ...]
     prepared: Sequence[Incoming | Rejected]
     failed: Exception | None = None
 
     def requeue(self) -> None:
         """Give everything back."""
-        for lane in self.lanes:
+        for lane in (*self.suspects, *self.lanes):
             lane.consumer.requeue(lane.deliveries)
 
 
@@ -115,26 +129,52 @@ class IngestLine:
     def _prepare(self) -> _Batch | None:
         urgent = self._urgent.take(BATCH, 0.0)
         records = self._records.take(BATCH, 0.0 if urgent else IDLE_SECONDS)
-        lanes = (
+        if not urgent and not records:
+            return None
+        both = (
             _Lane(consumer=self._urgent, deliveries=urgent, urgent=True),
             _Lane(consumer=self._records, deliveries=records, urgent=False),
         )
-        taken = tuple(lane for lane in lanes if lane.deliveries)
-        if not taken:
-            return None
+        suspects = tuple(one for lane in both for one in lane.suspects())
+        taken = tuple(fresh for lane in both if (fresh := lane.fresh()).deliveries)
         try:
             prepared = [p for lane in taken for p in self.hub.ingest.prepare(lane.deliveries, urgent=lane.urgent)]
         except Exception as error:  # noqa: BLE001 - the record that breaks it is found and set aside when its turn comes
-            return _Batch(lanes=taken, prepared=(), failed=error)
-        return _Batch(lanes=taken, prepared=prepared)
+            return _Batch(suspects=suspects, lanes=taken, prepared=(), failed=error)
+        return _Batch(suspects=suspects, lanes=taken, prepared=prepared)
 
     def _commit(self, batch: _Batch, lease: Lease) -> None:
+        for index, suspect in enumerate(batch.suspects):
+            if self.stop.is_set():  # one by one they may take long
+                replace(batch, suspects=batch.suspects[index:]).requeue()
+                return
+            try:
+                self._try(suspect, lease)
+            except TransientError:
+                replace(batch, suspects=batch.suspects[index:]).requeue()
+                raise
+        if batch.lanes:
+            self._commit_fresh(batch, lease)
+
+    def _try(self, suspect: _Lane, lease: Lease) -> None:
+        """Take one message that was handed out before, and acknowledge it before the next is touched."""
+        try:
+            if not self.hub.ingest.take_alone(suspect.deliveries[0], lease=lease, urgent=suspect.urgent):
+                log.error("record_set_aside", error="WorkerEnded", at="")
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one record that the code cannot bear must not stop its neighbours
+            self._take_apart(suspect, suspect.deliveries, lease, error)
+        else:
+            suspect.consumer.ack(suspect.deliveries)
+
+    def _commit_fresh(self, batch: _Batch, lease: Lease) -> None:
         try:
             if batch.failed is not None:
                 raise batch.failed
             self.hub.ingest.take_prepared(batch.prepared, lease=lease)
         except TransientError:
-            batch.requeue()
+            replace(batch, suspects=()).requeue()
             raise
         except Exception as error:  # noqa: BLE001 - one record that the code cannot bear must not stop its neighbours
             for lane in batch.lanes:
@@ -147,7 +187,9 @@ class IngestLine:
         """Halve the batch until the record that breaks it stands alone, then set it aside."""
         if len(deliveries) == 1:
             log.error("record_set_aside", error=type(error).__name__, at=place_of(error))
-            self.hub.ingest.set_aside(deliveries[0], lease=lease, reason=f"defect in the hub: {type(error).__name__}")
+            known = isinstance(error, RecordError)  # its text is ours and holds no values
+            reason = str(error) if known else f"defect in the hub: {type(error).__name__}"
+            self.hub.ingest.set_aside(deliveries[0], lease=lease, reason=reason)
             lane.consumer.ack(deliveries)
             return
         middle = len(deliveries) // 2

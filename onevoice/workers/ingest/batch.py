@@ -3,6 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, update
 from onevoice.bus import Delivery
 from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_with
+from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
 from onevoice.master import Survivorship
 from onevoice.messages import Act, Lane, RecordRef, Work
@@ -22,6 +24,7 @@ from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
+from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, merge
 from onevoice.workers.ingest.oblige import list_target, works_for
@@ -29,6 +32,7 @@ from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
+from onevoice.workers.ingest.trial import begin_trial, end_trial
 from onevoice.workers.marks import hold_marks, load_marks, save_marks
 
 _KEY = ("system", "stream", "key")
@@ -81,15 +85,41 @@ class Ingest:
             lease.hold(connection)
             keep(connection, [quarantine_row(delivery, step="ingest", reason=reason)])
 
+    def take_alone(self, delivery: Delivery, *, lease: Lease, urgent: bool = False) -> bool:
+        """Take one message that was handed out before, under a note that outlives this worker.
+
+        The note stands in quarantine while the message is tried and goes with its commit; what finds two notes of
+        workers that ended over it stays there. Returns whether the message was taken.
+
+        Raises:
+            FencedError, TransientError: as `take`; the note is taken back as far as the store answers.
+        """
+        with self.store.transaction() as connection:
+            lease.hold(connection)
+            if not begin_trial(connection, delivery):
+                return False
+        try:
+            prepared = self.prepare([delivery], urgent=urgent)
+            with self.store.transaction() as connection:
+                lease.hold(connection)
+                end_trial(connection, delivery)
+                self.commit(connection, prepared)
+        except TransientError:
+            with suppress(TransientError), self.store.transaction() as connection:
+                end_trial(connection, delivery)
+            raise
+        return True
+
     def commit(self, connection: Connection, prepared: Sequence[Incoming | Rejected]) -> BatchResult:
         """Do all that the batch brings about inside the caller's transaction."""
         now = datetime.now(UTC)
         result = BatchResult()
         incoming = [p for p in prepared if isinstance(p, Incoming)]
         rejected = [p.row() for p in prepared if isinstance(p, Rejected)]
+        records, acts, states = self._accept(connection, incoming, now)
+        rejected += [conflict_row(i) for i, state in zip(incoming, states, strict=True) if state == "conflict"]
         keep(connection, rejected)
         result.counts["quarantined"] += len(rejected)
-        records, acts, states = self._accept(connection, incoming, now)
         parties = [r for r in records.values() if r.is_party and r.touched]
         loaded = Loaded(connection, records.values())
         regrouping = resolve(loaded, parties, self.model)
@@ -100,8 +130,11 @@ class Ingest:
         customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
         customers |= _customers_at(connection, acts)
         merged = merge(loaded, customers, self.survivorship, now=now)
-        result.obligations = self._oblige(connection, merged, acts, now, incoming)
-        _note_messages(connection, incoming, states, now, result)
+        result.obligations = self._oblige(connection, merged, acts, now, one_cause(incoming, states))
+        note_messages(connection, incoming, states, now)
+        for state in states:
+            if state != "conflict":  # those are among the rejected
+                result.counts[state] += 1
         return result
 
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
@@ -114,13 +147,13 @@ class Ingest:
         regrouping = regroup(loaded, customers, {})
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
-        self._oblige(connection, merged, [], now, [])
+        self._oblige(connection, merged, [], now, None)
         return frozenset(merged)
 
     def _accept(
         self, connection: Connection, incoming: Sequence[Incoming], now: datetime
     ) -> tuple[dict[RecordRef, Record], list[Act], list[str]]:
-        known = _known_messages(connection, incoming)
+        known = known_effects(connection, incoming)
         refs = {i.ref for i in incoming}
         marks = hold_marks(connection, refs)
         records = load_records(connection, refs)
@@ -129,10 +162,11 @@ class Ingest:
         acts: dict[UUID, Act] = {}
         states = []
         for one in incoming:
-            if (one.envelope.system, one.envelope.id) in known:
-                states.append("duplicate")
+            inbox_id = (one.envelope.system, one.envelope.id)
+            if inbox_id in known:
+                states.append("duplicate" if known[inbox_id] == one.effect else "conflict")
                 continue
-            known.add((one.envelope.system, one.envelope.id))
+            known[inbox_id] = one.effect
             record = records.get(one.ref)
             if record is None:
                 record = records[one.ref] = _first_sight(one)
@@ -157,7 +191,7 @@ class Ingest:
         customers: Mapping[UUID, Customer],
         acts: Sequence[Act],
         now: datetime,
-        incoming: Sequence[Incoming],
+        cause: str | None,
     ) -> int:
         holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
         refs = [m.ref for c in customers.values() for m in c.members]
@@ -168,7 +202,7 @@ class Ingest:
         listed = self._listed(connection, points)
         works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
         works += self._entries_of_acts(acts)
-        return request(connection, works, now=now, cause=incoming[0].envelope.id if incoming else None)
+        return request(connection, works, now=now, cause=cause)
 
     def _listed(self, connection: Connection, points: Iterable[str]) -> set[tuple[str, str, str]]:
         targets = [
@@ -213,32 +247,6 @@ def _first_sight(one: Incoming) -> Record:
     return Record(
         id=record_id, ref=one.ref, type=kind, occurred_at=one.occurred_at, mapping_version=one.mapping.version_id
     )
-
-
-def _known_messages(connection: Connection, incoming: Sequence[Incoming]) -> set[tuple[str, str]]:
-    keys = list({(i.envelope.system, i.envelope.id) for i in incoming})
-    rows = rows_by_keys(connection, t.message, [t.message.c.system, t.message.c.id], key=("system", "id"), keys=keys)
-    return {(row.system, row.id) for row in rows}
-
-
-def _note_messages(
-    connection: Connection, incoming: Sequence[Incoming], states: Sequence[str], now: datetime, result: BatchResult
-) -> None:
-    rows = []
-    for one, state in zip(incoming, states, strict=True):
-        result.counts[state] += 1
-        if state != "duplicate":
-            rows.append(
-                {
-                    "system": one.ref.system,
-                    "id": one.envelope.id,
-                    "stream": one.ref.stream,
-                    "key": one.ref.key,
-                    "state": state,
-                    "finished_at": now,
-                }
-            )
-    upsert(connection, t.message, rows, key=("system", "id"))
 
 
 def _customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:

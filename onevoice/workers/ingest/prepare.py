@@ -42,6 +42,11 @@ class Incoming:
         """Its place in the total order of the record's versions."""
         return self.envelope.sequence, self.envelope.reading, self.content_hash
 
+    @property
+    def effect(self) -> tuple[str, str, str, int, str]:
+        """What it brings about: the same stream, key, version, reading and content are one effect."""
+        return self.envelope.stream, self.envelope.key, *self.version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
@@ -100,7 +105,21 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
 
 def content_hash(data: object) -> str:
     """Return a short hash of a payload, equal for equal content."""
-    return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return hash_of(sorted_json(data))
+
+
+def sorted_json(data: object) -> bytes:
+    """Return the text of which the content hash is taken.
+
+    Raises:
+        TypeError: the data cannot be written as JSON.
+    """
+    return orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+
+
+def hash_of(text: bytes) -> str:
+    """Return the content hash of a payload that is written already."""
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _deleted(delivery: Delivery, envelope: Envelope, mapping: Mapping) -> Incoming:

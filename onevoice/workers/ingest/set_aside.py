@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,17 @@ from onevoice.bus import Delivery, envelope_identity
 from onevoice.store import upsert
 from onevoice.store.tables import quarantine
 
+_UPDATED = (
+    "user_id",
+    "headers",
+    "step",
+    "reason",
+    "pointers",
+    "mapping_version",
+    "fingerprint",
+    "resolved_at",
+    "resolution",
+)
 _MESSAGES = uuid.UUID("0197a000-0000-7000-8000-717561726e74")
 
 
@@ -23,6 +34,7 @@ def quarantine_row(
     reason: str,
     pointers: tuple[str, ...] = (),
     mapping_version: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the row of a message for quarantine; the same message always gets the same id."""
     identity = envelope_identity(delivery.body, delivery.routing_key)
@@ -33,6 +45,8 @@ def quarantine_row(
         "key": identity.key,
         "message_id": identity.id,
         "body": delivery.body,
+        "user_id": delivery.user_id,
+        "headers": dict(headers) if headers is not None else None,
         "step": step,
         "reason": reason,
         "pointers": list(pointers),
@@ -53,7 +67,7 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         quarantine,
         unique,
         key=["id"],
-        update=["step", "reason", "pointers", "mapping_version", "fingerprint", "resolved_at", "resolution"],
+        update=_UPDATED,
         expressions={"attempts": "quarantine.attempts + 1"},
     )
 
