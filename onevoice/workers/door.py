@@ -1,7 +1,8 @@
 """The door that readers and pushes share: numbers the readings, publishes with confirm, remembers what is safe.
 
 A number is committed before its message is published and marked confirmed after, so that a crash in between
-publishes the same envelope again, never none.
+publishes the same envelope again, never none. A record that cannot be published waits in quarantine, so that it does
+not hold up its neighbours.
 """
 
 import uuid
@@ -13,11 +14,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from onevoice.bus import Bus
-from onevoice.messages import Envelope, Json, RecordRef, SourceRecord
+from onevoice.messages import Envelope, RecordRef, SourceRecord
 from onevoice.store import Store, rows_by_keys, upsert
 from onevoice.store.tables import reading
 from onevoice.workers.catalog import Catalog
-from onevoice.workers.ingest.prepare import content_hash
+from onevoice.workers.door_check import Checked, check
+from onevoice.workers.ingest.set_aside import keep
 
 _KEY = ("system", "stream", "key")
 _ENVELOPES = uuid.UUID("0197a000-0000-7000-8000-656e76656c6f")
@@ -34,7 +36,7 @@ class Door:
     def publish(
         self, system: str, records: Sequence[SourceRecord], *, initial: bool = False, cause: str | None = None
     ) -> int:
-        """Publish what is news; returns how many that were.
+        """Publish what is news; returns how many that were. What cannot be published is set aside with the reason.
 
         Args:
             initial: a first load: nothing in it is urgent.
@@ -43,13 +45,17 @@ class Door:
         Raises:
             TransientError: the store or the bus did not take all of it; publish the same records again.
         """
-        return sum(self._publish(system, some, initial, cause) for some in _one_version_each(records))
+        good, bad = check(system, records)
+        if bad:
+            with self.store.transaction() as connection:
+                keep(connection, bad)
+        return sum(self._publish(system, some, initial, cause) for some in _one_version_each(good))
 
-    def _publish(self, system: str, records: Sequence[SourceRecord], initial: bool, cause: str | None) -> int:
+    def _publish(self, system: str, records: Sequence[Checked], initial: bool, cause: str | None) -> int:
         now = datetime.now(UTC)
         with self.store.transaction() as connection:
             numbered = _number(connection, system, records)
-        envelopes = [self._envelope(system, record, row, now, initial, cause) for record, row in numbered]
+        envelopes = [self._envelope(system, one.record, row, now, initial, cause) for one, row in numbered]
         if not envelopes:
             return 0
         self.bus.publish_records(envelopes)
@@ -84,48 +90,49 @@ class Door:
 
 
 _UPDATED = ("version", "content_hash", "number", "confirmed")
+_NEVER_READ = {"version": "", "content_hash": "", "number": 0, "confirmed": False}  # no record's version is empty
 
 
-def _one_version_each(records: Sequence[SourceRecord]) -> list[list[SourceRecord]]:
+def _one_version_each(records: Sequence[Checked]) -> list[list[Checked]]:
     """Split records so that no part holds two versions of one key; older versions go first, none is left out."""
-    rounds: list[dict[tuple[str, str], SourceRecord]] = []
-    for record in sorted(records, key=lambda r: r.version):
-        key = (record.stream, record.key)
+    rounds: list[dict[tuple[str, str], Checked]] = []
+    for one in sorted(records, key=lambda c: c.record.version):
+        key = (one.record.stream, one.record.key)
         free = next((some for some in rounds if key not in some), None)
         if free is None:
             rounds.append(free := {})
-        free[key] = record
+        free[key] = one
     return [list(some.values()) for some in rounds]
 
 
-def _number(
-    connection: Connection, system: str, records: Sequence[SourceRecord]
-) -> list[tuple[SourceRecord, dict[str, Any]]]:
-    """Give each record its reading number; what was confirmed before with the same content is left out."""
-    rows = rows_by_keys(
-        connection, reading, list(reading.c), key=_KEY, keys=[(system, r.stream, r.key) for r in records]
-    )
+def _number(connection: Connection, system: str, records: Sequence[Checked]) -> list[tuple[Checked, dict[str, Any]]]:
+    """Give each record its reading number; what was confirmed before with the same content is left out.
+
+    Two that publish the same key at once take turns: each inserts what is missing, in one order, and then holds all.
+    """
+    keys = sorted((system, one.record.stream, one.record.key) for one in records)
+    upsert(connection, reading, [dict(zip(_KEY, key, strict=True)) | _NEVER_READ for key in keys], key=_KEY)
+    rows = rows_by_keys(connection, reading, list(reading.c), key=_KEY, keys=keys, lock=True)
     last = {(row.stream, row.key): row for row in rows}
     numbered = []
-    for record in records:
-        row = last.get((record.stream, record.key))
-        digest = _digest(record.data, record.deleted)
+    for one in records:
+        record, row = one.record, last[one.record.stream, one.record.key]
         number = 0
-        if row is not None and row.version == record.version:
-            if row.content_hash == digest and row.confirmed:
+        if row.version == record.version:
+            if row.content_hash == one.digest and row.confirmed:
                 continue
-            number = row.number if row.content_hash == digest else row.number + 1
+            number = row.number if row.content_hash == one.digest else row.number + 1
         fresh = {
             "system": system,
             "stream": record.stream,
             "key": record.key,
             "version": record.version,
-            "content_hash": digest,
+            "content_hash": one.digest,
             "number": number,
             "confirmed": False,
         }
-        numbered.append((record, fresh))
-    newest = [f for r, f in numbered if (r.stream, r.key) not in last or last[r.stream, r.key].version <= r.version]
+        numbered.append((one, fresh))
+    newest = [row for _, row in numbered if last[row["stream"], row["key"]].version <= row["version"]]
     upsert(connection, reading, newest, key=_KEY, update=_UPDATED)
     return numbered
 
@@ -133,14 +140,11 @@ def _number(
 def _confirm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Mark as safe what is still the last reading of its key; a later one has its own confirm."""
     keys = [(row["system"], row["stream"], row["key"]) for row in rows]
-    standing = {tuple(r[:3]): r for r in rows_by_keys(connection, reading, list(reading.c), key=_KEY, keys=keys)}
+    held = rows_by_keys(connection, reading, list(reading.c), key=_KEY, keys=keys, lock=True)
+    standing = {tuple(r[:3]): r for r in held}
     same = [
         row | {"confirmed": True}
         for row, key in zip(rows, keys, strict=True)
         if (standing[key].version, standing[key].number) == (row["version"], row["number"])
     ]
     upsert(connection, reading, same, key=_KEY, update=["confirmed"])
-
-
-def _digest(data: Json | None, deleted: bool) -> str:
-    return "deleted" if deleted else content_hash(data)
