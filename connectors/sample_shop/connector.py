@@ -47,6 +47,10 @@ class SampleShop:
         """Return the record in a signed webhook."""
         return self._receiver.receive(headers, body)
 
+    def parse(self, headers: Mapping[str, str], body: bytes) -> list[SourceRecord]:
+        """Return the record in a webhook that was proven when it came."""
+        return self._receiver.parse(headers, body)
+
     def close(self) -> None:
         """Give the connections back."""
         self._rest.close()

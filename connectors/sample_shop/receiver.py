@@ -30,7 +30,7 @@ class ShopReceiver:
         secret = self._settings.secrets.get("webhook_secret")
         if not secret:
             raise RefusedError(f"{where}: not accepted; write the secret 'webhook_secret' to accept webhooks")
-        topic = sent.get("x-shop-topic", "")
+        topic = _topic(headers)
         if "." in topic:
             raise RefusedError(f"{where}: a topic with a dot in it, which the shop does not have")
         # The topic says which stream the body is of: left unsigned, a captured body could be played as another's.
@@ -42,7 +42,16 @@ class ShopReceiver:
             now=self._settings.now(),
             where=where,
         )
-        stream = topic.partition("/")[0]
+        return self.parse(headers, body)
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> list[SourceRecord]:
+        """Return the record in a push that was proven when it came.
+
+        Raises:
+            RecordError: it is not a record of the shop.
+        """
+        where = f"{place(self._settings.system)}, webhook"
+        stream = _topic(headers).partition("/")[0]
         if stream not in self._manifest.streams:
             raise RecordError(f"{where}: the topic names no known stream")
         return [self._record(stream, body, where)]
@@ -56,3 +65,7 @@ class ShopReceiver:
         if record is None:
             raise RecordError(f"{where}: no id or no updated_at", pointers=("/id", "/updated_at"))
         return record
+
+
+def _topic(headers: Mapping[str, str]) -> str:
+    return next((value for name, value in headers.items() if name.lower() == "x-shop-topic"), "")

@@ -15,7 +15,7 @@ from onevoice.api.wiring import HubHere, configured
 from onevoice.errors import RefusedError
 from onevoice.obligations.ledger import resend
 from onevoice.store.tables import obligation
-from onevoice.workers.quarantine import Failure, failures, reprocess
+from onevoice.workers.quarantine import Failure, Reprocessed, failures, reprocess
 from onevoice.workers.status import HubStatus, status_of
 from onevoice.workers.watch import Watch, watch
 
@@ -79,9 +79,9 @@ def list_quarantine(_operator: Operator, hub: HubHere) -> list[Failure]:
 
 
 @router.post("/quarantine/reprocess")
-def reprocess_quarantine(asked: Reprocess, operator: Operator, hub: HubHere) -> Count:
+def reprocess_quarantine(asked: Reprocess, operator: Operator, hub: HubHere) -> Reprocessed:
     """Send messages through the walk again, as after a fix; what fails again comes back."""
-    return Count(count=reprocess(hub.store, hub.bus, fingerprint=asked.fingerprint, one=asked.id, actor=operator))
+    return reprocess(hub, fingerprint=asked.fingerprint, one=asked.id, actor=operator)
 
 
 @router.get("/obligations")

@@ -74,10 +74,12 @@ def reprocess(
         raise RefusedError("quarantine reprocess: name a fingerprint or an id, or say --all")
     one = _uuid(what) if what else None
     with hub_of(config) as hub:
-        count = send_again(
-            hub.store, hub.bus, fingerprint=what if one is None else None, one=one, actor=actor_of(actor)
-        )
-    done(f"{count:,} message(s) on their way again; what fails again comes back here")
+        sent = send_again(hub, fingerprint=what if one is None else None, one=one, actor=actor_of(actor))
+    done(f"{sent.count:,} message(s) on their way again; what fails again comes back here")
+    if sent.skipped:
+        note(f"{sent.skipped:,} cannot be sent again as they are and go on waiting:")
+        for reason in sent.reasons:
+            note(f"  {reason}")
 
 
 def _waiting(what: str, config: Any) -> "list[Row[Any]]":

@@ -109,3 +109,10 @@ class Receiver(Connector, Protocol):
             RefusedError: the signature is missing, wrong or too old.
             RecordError: the body is not what the system sends.
         """
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> list[SourceRecord]:
+        """Return the records in a push that was proven when it came; the second half of `receive`.
+
+        Raises:
+            RecordError: the body is not what the system sends.
+        """

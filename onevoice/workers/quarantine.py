@@ -1,16 +1,20 @@
 """Where bad records wait, whole, with the reason; and how they come back after a fix."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from onevoice.bus import Bus, Delivery, parse_envelope
-from onevoice.errors import RecordError, RefusedError
+from onevoice.bus import Delivery, parse_envelope
+from onevoice.errors import OnevoiceError, RecordError, RefusedError, TransientError
 from onevoice.store import Store
 from onevoice.store.tables import quarantine
+from onevoice.workers import door_check, webhook
+from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 
 MISADDRESSED = "no queue takes this routing key: the system or stream is not configured, or the key is misspelt"
@@ -27,6 +31,21 @@ class Failure:
     reason: str
     count: int
     oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprocessed:
+    """What became of a second try.
+
+    Attributes:
+        count: messages that are on their way again.
+        skipped: those that cannot be sent again as they are; they go on waiting.
+        reasons: why, the most frequent first.
+    """
+
+    count: int
+    skipped: int
+    reasons: tuple[str, ...]
 
 
 def keep_dead_letters(store: Store, deliveries: Sequence[Delivery]) -> None:
@@ -57,34 +76,71 @@ def failures(connection: Connection) -> list[Failure]:
     return [Failure(**row._mapping) for row in connection.execute(statement)]
 
 
-def reprocess(store: Store, bus: Bus, *, fingerprint: str | None, one: UUID | None, actor: str) -> int:
-    """Send waiting messages through the walk again from the start, oldest first; returns how many.
+def reprocess(hub: Hub, *, fingerprint: str | None, one: UUID | None, actor: str) -> Reprocessed:
+    """Send waiting messages through the walk again from the start, oldest first.
 
-    What fails again comes back here. The row is closed only once the message is safe on the bus.
+    What fails again comes back here; what cannot be sent as it is goes on waiting and holds up nothing. A row is closed
+    only once its message is safe on the bus.
 
     Raises:
-        RefusedError: a message cannot be sent again as it is, or nothing waits under that name.
+        RefusedError: nothing waits under that name.
         TransientError: the bus or the store is away; what was not sent still waits.
     """
-    statement = select(quarantine).where(quarantine.c.resolved_at.is_(None)).order_by(quarantine.c.created_at)
+    waiting = _waiting(hub.store, fingerprint, one)
+    if not waiting:
+        raise RefusedError("quarantine: nothing waits under that id or fingerprint; see 'onevoice quarantine list'")
+    count, reasons = 0, Counter[str]()
+    for row_id in waiting:
+        row = _row(hub.store, row_id)
+        if row is None:
+            continue  # somebody else was quicker
+        try:
+            _send(hub, row)
+        except TransientError:
+            raise
+        except OnevoiceError as error:
+            reasons[str(error)] += 1
+        except Exception as error:  # noqa: BLE001 - a connector's defect over one row must not hold up the others
+            reasons[f"defect in the connector or the hub: {type(error).__name__}"] += 1
+        else:
+            _close(hub.store, row, actor)
+            count += 1
+    named = tuple(reason for reason, _ in reasons.most_common())
+    return Reprocessed(count=count, skipped=reasons.total(), reasons=named)
+
+
+def _waiting(store: Store, fingerprint: str | None, one: UUID | None) -> list[UUID]:
+    statement = select(quarantine.c.id).where(quarantine.c.resolved_at.is_(None)).order_by(quarantine.c.created_at)
     if one is not None:
         statement = statement.where(quarantine.c.id == one)
     elif fingerprint is not None:
         statement = statement.where(quarantine.c.fingerprint == fingerprint)
     with store.transaction() as connection:
-        rows = connection.execute(statement).all()
-    if not rows:
-        raise RefusedError("quarantine: nothing waits under that id or fingerprint; see 'onevoice quarantine list'")
-    for row in rows:
-        try:
-            envelope = parse_envelope(row.body, routing_key=f"{row.system}.{row.stream}", user_id=None, urgent=False)
-        except RecordError as error:
-            raise RefusedError(f"quarantine {row.id}: cannot be sent again as it is ({error})") from None
-        bus.publish_records([envelope])
-        with store.transaction() as connection:
-            connection.execute(
-                update(quarantine)
-                .where(quarantine.c.id == row.id, quarantine.c.attempts == row.attempts)  # else it failed again already
-                .values(resolved_at=datetime.now(UTC), resolution=f"reprocessed by {actor}")
-            )
-    return len(rows)
+        return list(connection.execute(statement).scalars())
+
+
+def _row(store: Store, row_id: UUID) -> Row[Any] | None:
+    statement = select(quarantine).where(quarantine.c.id == row_id, quarantine.c.resolved_at.is_(None))
+    with store.transaction() as connection:
+        return connection.execute(statement).one_or_none()
+
+
+def _send(hub: Hub, row: Row[Any]) -> None:
+    if row.step == door_check.STEP:
+        raise RecordError("it never came to the bus: correct the record in its system and read it again")
+    if row.step == webhook.STEP:
+        webhook.replay_webhook(hub, row.system, row.headers or {}, row.body)
+        return
+    routing_key = f"{row.system}.{row.stream}"
+    envelope = parse_envelope(row.body, routing_key=routing_key, user_id=row.user_id, urgent=False)
+    urgent = hub.catalog.is_urgent(row.system, row.stream, envelope.data)
+    hub.bus.publish_records([replace(envelope, urgent=urgent)])
+
+
+def _close(store: Store, row: Row[Any], actor: str) -> None:
+    with store.transaction() as connection:
+        connection.execute(
+            update(quarantine)
+            .where(quarantine.c.id == row.id, quarantine.c.attempts == row.attempts)  # else it failed again already
+            .values(resolved_at=datetime.now(UTC), resolution=f"reprocessed by {actor}")
+        )

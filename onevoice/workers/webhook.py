@@ -14,6 +14,9 @@ from onevoice.sdk import Receiver
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 
+STEP = "webhook"
+_CALLER = frozenset({"authorization", "proxy-authorization", "cookie", "forwarded", "x-real-ip"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookResult:
@@ -56,9 +59,28 @@ def take_webhook(
         records = receiver.receive(headers, body)
     except RecordError as error:
         unread = Delivery(body=body, routing_key=f"{system}.webhook", user_id=None, redelivered=0, tag=None)
-        row = quarantine_row(unread, step="webhook", reason=str(error), pointers=error.pointers)
+        kept = {name: value for name, value in headers.items() if not _tells_of_caller(name.lower())}
+        row = quarantine_row(unread, step=STEP, reason=str(error), pointers=error.pointers, headers=kept)
         with hub.store.transaction() as connection:
             keep(connection, [row])
         return WebhookResult(published=0, quarantined=1)
     admit(records)
     return WebhookResult(published=hub.door.publish(system, records), quarantined=0)
+
+
+def replay_webhook(hub: Hub, system: str, headers: Mapping[str, str], body: bytes) -> int:
+    """Take in the records of a push that was proven when it came, and could not be read then; returns how many.
+
+    Raises:
+        RecordError: it cannot be read now either.
+        RefusedError: the system takes no webhooks any more.
+        TransientError: the store or the bus did not take it.
+    """
+    records = receiver_of(hub, system).parse(headers, body)
+    hub.door.publish(system, records)
+    return len(records)
+
+
+def _tells_of_caller(header: str) -> bool:
+    """Who sent it and by which way does not help to read it, and is nobody's business later."""
+    return header in _CALLER or header.startswith("x-forwarded-")

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from onevoice.api import create_app
 from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE
-from onevoice.errors import TransientError
+from onevoice.errors import RecordError, TransientError
+from onevoice.store.tables import quarantine
 from onevoice.workers.hub import Hub
+from onevoice.workers.quarantine import reprocess
 from tests.api.door import SECRETS, Door, bearer
 from tests.api.records import account, call, contact, do_not_call
 
@@ -99,7 +102,7 @@ def test_record_that_fails_its_schema_waits_in_quarantine_and_comes_back(door: D
     (failure,) = door.get("/v1/quarantine").json()
     assert (failure["system"], failure["step"], failure["count"]) == ("shop", "source schema", 1)
     again = door.post("/v1/quarantine/reprocess", {"fingerprint": failure["fingerprint"]})
-    assert again.json() == {"count": 1}
+    assert again.json() == {"count": 1, "skipped": 0, "reasons": []}
     assert door.get("/v1/quarantine").json() == []
     assert door.take_in()["quarantined"] == 1
     assert len(door.get("/v1/quarantine").json()) == 1
@@ -223,6 +226,32 @@ def test_signed_webhook_that_cannot_be_read_waits_in_quarantine(door: Door) -> N
 
     assert (answer.status_code, answer.json()) == (202, {"published": 0, "quarantined": 1})
     assert door.get("/v1/quarantine").json()[0]["step"] == "webhook"
+
+
+def test_webhook_that_waits_comes_back_without_its_signature_and_holds_up_nothing(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = json.dumps(account(accepts_email_marketing=False)).encode()
+    _webhook(door, b"not json")
+    connector = type(door.hub.systems.connector("shop", "webhook"))
+    with monkeypatch.context() as defect:
+        defect.setattr(connector, "receive", _cannot_read)
+        _webhook(door, good)
+    with door.hub.store.transaction() as connection:
+        kept = [row.headers for row in connection.execute(select(quarantine.c.headers))]
+    assert {headers["x-shop-topic"] for headers in kept} == {"customers/updated"}
+    door.push("shop", "customers", account(locale=7, id=5002))
+
+    sent = reprocess(door.hub, fingerprint=None, one=None, actor="anna")
+
+    assert (sent.count, sent.skipped) == (2, 1)
+    assert "not JSON" in sent.reasons[0]
+    assert door.hub.bus.depth(URGENT_QUEUE) == 1
+    assert door.take_in()["applied"] == 1
+
+
+def _cannot_read(*_args: object) -> None:
+    raise RecordError("shop, webhook: as a connector with a mistake would say")
 
 
 def test_system_without_webhooks_has_no_such_door(door: Door) -> None:

@@ -49,6 +49,32 @@ def test_new_newer_unchanged_stale_and_duplicate(walk: Walk) -> None:
     assert sorted(row.state for row in walk.rows(t.message)) == ["applied", "applied", "stale", "unchanged"]
 
 
+def test_what_comes_again_is_counted_and_another_message_under_its_id_is_set_aside(walk: Walk) -> None:
+    first = crm(1, Email="one@example.com")
+    walk.take(first, first)
+    assert walk.take(first, first).counts["duplicate"] == 2
+    [noted] = walk.rows(t.message)
+    assert (noted.state, noted.duplicates, noted.sequence, noted.reading) == ("applied", 3, stamp(1), 0)
+    others = [replace(crm(2, Email="two@example.com"), id=first.id), replace(crm(1, Id="003B"), id=first.id)]
+    result = walk.take(*others)
+    assert (result.counts["quarantined"], result.counts["applied"], result.counts["duplicate"]) == (2, 0, 0)
+    assert {row.body for row in walk.rows(t.quarantine)} == {delivery_of(other).body for other in others}
+    assert {row.step for row in walk.rows(t.quarantine)} == {"inbox"}
+    assert email(walk) == "one@example.com"
+    in_one = walk.take(shop(1), replace(shop(2), id=shop(1).id))
+    assert (in_one.counts["applied"], in_one.counts["quarantined"]) == (1, 1)
+
+
+def test_an_obligation_names_the_message_that_brought_it_about_and_none_where_several_may_have(walk: Walk) -> None:
+    opt_out = crm(2, DoNotCall=True)
+    walk.take(crm(1), erp(1), shop(1))
+    assert {row.cause for row in walk.rows(t.obligation)} <= {None}
+    walk.take(crm(1), opt_out)
+    owed = walk.rows(t.obligation, lane=Lane.SUPPRESSION.value)
+    assert owed
+    assert {row.cause for row in owed} == {opt_out.id}
+
+
 def test_one_source_version_read_with_other_content_is_news_back_and_forth(walk: Walk) -> None:
     a, b = crm(1, Email="a@example.com"), crm(1, reading=1, Email="b@example.com")
     back = crm(1, reading=2, Email="a@example.com")
@@ -103,7 +129,7 @@ def test_what_was_set_aside_comes_back_after_a_fix_and_again_when_it_was_none(wa
     assert (failed.count, failed.step) == (1, "source schema")
 
     def again() -> int:
-        return reprocess(walk.store, walk.bus, fingerprint=failed.fingerprint, one=None, actor="ann")  # type: ignore[arg-type]
+        return reprocess(walk, fingerprint=failed.fingerprint, one=None, actor="ann").count  # type: ignore[arg-type]
 
     assert again() == 1
     assert walk.rows(t.quarantine)[0].resolution == "reprocessed by ann"
@@ -127,7 +153,7 @@ def test_what_fails_again_at_once_is_not_taken_for_solved(walk: Walk) -> None:
         walk.drain()
 
     walk.bus.publish_records = publish_and_take  # type: ignore[method-assign]
-    reprocess(walk.store, walk.bus, fingerprint=None, one=None, actor="ann")  # type: ignore[arg-type]
+    reprocess(walk, fingerprint=None, one=None, actor="ann")  # type: ignore[arg-type]
     assert walk.rows(t.quarantine)[0].resolved_at is None
 
 
