@@ -60,14 +60,15 @@ def test_two_that_number_one_key_at_once_give_it_two_numbers(pg_url: str, hub_fo
     def publish(name: str) -> None:
         for round_ in range(15):
             together.wait()
-            walk.door.publish("crm", [contact(f"{round_}-{n}", data=CRM | {"LastName": name}) for n in range(20)])
+            data = CRM | {"LastName": name}
+            walk.door.publish("crm", [contact(str(n), version=stamp(round_), data=data) for n in range(20)])
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(publish, name) for name in ("Lee", "Ray")]:
             done.result(timeout=60)
-    readings: dict[str, set[int]] = {}
+    readings: dict[tuple[str, str], set[int]] = {}
     for envelope in walk.bus.taken_records():
-        readings.setdefault(envelope.key, set()).add(envelope.reading)
+        readings.setdefault((envelope.key, envelope.sequence), set()).add(envelope.reading)
     store.close()
     assert len(readings) == 300
     assert {frozenset(found) for found in readings.values()} == {frozenset({0, 1})}
