@@ -1,7 +1,17 @@
 """What each system is owed: computed from what is true now against what it has last proven to know."""
 
 from onevoice.obligations.difference import Owed, owed_fields
-from onevoice.obligations.ledger import Due, claim_due, claim_target, close, fail, release_all, request, take_due
+from onevoice.obligations.ledger import (
+    Due,
+    claim_due,
+    claim_target,
+    close,
+    fail,
+    put_back,
+    release_all,
+    request,
+    take_due,
+)
 
 __all__ = [
     "Due",
@@ -11,6 +21,7 @@ __all__ = [
     "close",
     "fail",
     "owed_fields",
+    "put_back",
     "release_all",
     "request",
     "take_due",

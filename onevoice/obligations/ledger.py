@@ -13,6 +13,8 @@ from onevoice.store.tables import obligation
 
 KEY = ("system", "lane", "stream", "target")
 MAX_RETRY_SECONDS = 3600.0
+_IN_DOUBT = "obligation.state = 'in_doubt'"
+_OPEN = f"(obligation.next_attempt_at is not null or {_IN_DOUBT})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,11 @@ class Due:
 
 
 def request(connection: Connection, works: Iterable[Work], *, now: datetime, cause: str | None) -> int:
-    """Make obligations due now; one that is due already keeps the time since which it is owed. Returns how many."""
+    """Make obligations due now; one that is due already keeps the time since which it is owed. Returns how many.
+
+    What was refused is tried again, since what is owed may be another value by now. What is in doubt stays so until a
+    person has looked and sends it again.
+    """
     rows = [
         {
             "system": work.system,
@@ -37,6 +43,7 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
             "generation": 1,
             "requested_at": now,
             "next_attempt_at": now,
+            "announced_until": None,
             "attempts": 0,
             "cause": cause,
         }
@@ -47,12 +54,13 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
         obligation,
         rows,
         key=KEY,
-        update=["state", "next_attempt_at", "cause"],
+        update=["cause", "announced_until"],
         expressions={
+            "state": f"case when {_IN_DOUBT} then obligation.state else excluded.state end",
             "generation": "obligation.generation + 1",
-            "requested_at": "case when obligation.next_attempt_at is not null then obligation.requested_at "
-            "else excluded.requested_at end",
-            "attempts": "case when obligation.next_attempt_at is not null then obligation.attempts else 0 end",
+            "requested_at": f"case when {_OPEN} then obligation.requested_at else excluded.requested_at end",
+            "next_attempt_at": f"case when {_IN_DOUBT} then null else excluded.next_attempt_at end",
+            "attempts": f"case when {_OPEN} then obligation.attempts else 0 end",
         },
     )
     return len(rows)
@@ -86,16 +94,22 @@ def take_due(
 
 
 def claim_due(connection: Connection, works: Sequence[Work], *, now: datetime, lease: timedelta) -> list[Due]:
-    """Take on those of the works that are still owed and that nobody else is at; mark them sent."""
-    rows = _locked(connection, works)
-    taken = [row for row in rows if row.state == "due" or (row.state == "sent" and row.next_attempt_at <= now)]
-    upsert(
-        connection,
-        obligation,
-        [_standing(row) | {"state": "sent", "sent_at": now, "next_attempt_at": now + lease} for row in taken],
-        key=KEY,
-        update=["state", "sent_at", "next_attempt_at"],
-    )
+    """Take on those of the works whose time has come and that nobody else is at; mark them sent.
+
+    A message may come twice: what has failed since it was announced waits for its own time.
+    """
+    return _take_on(connection, [row for row in _locked(connection, works) if _has_come(row, now)], now + lease, now)
+
+
+def _has_come(row: Row[Any], now: datetime) -> bool:
+    if row.state == "due" and row.announced_until is not None and row.announced_until > now:
+        return True
+    return row.state in ("due", "sent") and bool(row.next_attempt_at <= now)
+
+
+def _take_on(connection: Connection, taken: Sequence[Row[Any]], until: datetime, now: datetime) -> list[Due]:
+    change = {"state": "sent", "sent_at": now, "next_attempt_at": until, "announced_until": None}
+    upsert(connection, obligation, [_standing(row) | change for row in taken], key=KEY, update=list(change))
     return [
         Due(work=_work(row), generation=row.generation, attempts=row.attempts, requested_at=row.requested_at)
         for row in taken
@@ -109,14 +123,17 @@ def release_all(connection: Connection, *, now: datetime) -> int:
 
 
 def claim_target(connection: Connection, system: str, stream: str, *, now: datetime, lease: timedelta) -> list[Due]:
-    """Take on everything that is owed to one list, since a list is handed over whole."""
+    """Take on everything that is owed to one list, since a list is handed over whole, once the time of any has come."""
     statement = select(*(obligation.c[name] for name in KEY)).where(
         obligation.c.system == system,
         obligation.c.stream == stream,
         obligation.c.lane == Lane.SUPPRESSION.value,
         obligation.c.next_attempt_at.is_not(None),
     )
-    return claim_due(connection, [_work(row) for row in connection.execute(statement)], now=now, lease=lease)
+    rows = _locked(connection, [_work(row) for row in connection.execute(statement)])
+    if not any(_has_come(row, now) for row in rows):
+        return []
+    return _take_on(connection, [row for row in rows if row.state == "due" or _has_come(row, now)], now + lease, now)
 
 
 def close(connection: Connection, dues: Sequence[Due], *, now: datetime) -> None:
@@ -138,20 +155,43 @@ def close(connection: Connection, dues: Sequence[Due], *, now: datetime) -> None
 
 
 def fail(
-    connection: Connection, dues: Sequence[Due], *, reason: str, state: str, now: datetime, retry_seconds: float
+    connection: Connection,
+    dues: Sequence[Due],
+    *,
+    reason: str,
+    state: str,
+    now: datetime,
+    retry_seconds: float,
+    retry_after: float | None = None,
 ) -> None:
-    """Put obligations back with a reason: `due` again after a growing wait, or `refused` / `in_doubt` for a person."""
+    """Put obligations back with a reason: `due` again after a growing wait, or `refused` / `in_doubt` for a person.
+
+    Args:
+        retry_seconds: the first wait; each further attempt waits twice as long.
+        retry_after: seconds that the system asked to wait; the next attempt is not made before.
+    """
     current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
     rows = []
     for due in dues:
         row = current.get(due.work)
         if row is None or row.generation != due.generation:
             continue  # asked for anew meanwhile: that request stands
-        wait = min(retry_seconds * 2 ** min(row.attempts, 10), MAX_RETRY_SECONDS)
+        wait = max(min(retry_seconds * 2 ** min(row.attempts, 10), MAX_RETRY_SECONDS), retry_after or 0.0)
         again = now + timedelta(seconds=wait) if state == "due" else None
         changed = {"state": state, "next_attempt_at": again, "attempts": row.attempts + 1, "last_error": reason}
         rows.append(_standing(row) | changed)
     upsert(connection, obligation, rows, key=KEY, update=["state", "next_attempt_at", "attempts", "last_error"])
+
+
+def put_back(connection: Connection, dues: Sequence[Due], *, reason: str, until: datetime) -> None:
+    """Make due again at `until` what was not attempted at all; it is no failure and no later wait grows by it."""
+    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
+    rows = [
+        _standing(current[due.work]) | {"state": "due", "next_attempt_at": until, "last_error": reason}
+        for due in dues
+        if due.work in current and current[due.work].generation == due.generation
+    ]
+    upsert(connection, obligation, rows, key=KEY, update=["state", "next_attempt_at", "last_error"])
 
 
 def backlog(connection: Connection) -> list[Row[Any]]:
@@ -191,9 +231,9 @@ def _postpone(connection: Connection, works: Sequence[Work], until: datetime) ->
     upsert(
         connection,
         obligation,
-        [_standing(row) | {"state": "due", "next_attempt_at": until} for row in rows],
+        [_standing(row) | {"state": "due", "next_attempt_at": until, "announced_until": until} for row in rows],
         key=KEY,
-        update=["state", "next_attempt_at"],
+        update=["state", "next_attempt_at", "announced_until"],
     )
 
 

@@ -263,6 +263,7 @@ obligation = Table(
     Column("generation", BigInteger, nullable=False, comment="counts requests; a delivery proves the one it took on"),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime),
+    Column("announced_until", UtcDateTime, comment="a message says so until then, and may take it on before its time"),
     Column("attempts", Integer, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("verified_at", UtcDateTime),

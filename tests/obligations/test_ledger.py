@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from onevoice.messages import Lane, Work
-from onevoice.obligations import Due, claim_due, claim_target, close, fail, release_all, request, take_due
+from onevoice.obligations import Due, claim_due, claim_target, close, fail, put_back, release_all, request, take_due
 from onevoice.obligations.ledger import MAX_RETRY_SECONDS, backlog, resend
 from onevoice.store import Store
 from onevoice.store.tables import obligation
@@ -130,9 +130,10 @@ def test_each_failure_waits_twice_as_long_up_to_an_hour(store: Store) -> None:
 
 def test_a_proof_ends_the_growing_of_the_wait(store: Store) -> None:
     ask(store, work())
-    for _ in range(3):
-        miss(store, claim(store, work()))
-    prove(store, claim(store, work()))
+    for later in (0, 100, 200):
+        miss(store, claim(store, work(), at=NOW + timedelta(seconds=later)), at=NOW + timedelta(seconds=later))
+    prove(store, claim(store, work(), at=NOW + timedelta(seconds=300)))
+    assert row(store, work()).state == "verified"
     ask(store, work())
     miss(store, claim(store, work()))
     assert row(store, work()).next_attempt_at == NOW + timedelta(seconds=5)
@@ -183,3 +184,79 @@ def test_where_there_is_one_process_its_next_start_finds_everything_due(store: S
     with store.transaction() as connection:
         assert release_all(connection, now=NOW) == 1
     assert due(store) == [work("1")]
+
+
+def test_a_message_that_comes_twice_does_not_cut_the_wait_short(store: Store) -> None:
+    ask(store, work())
+    assert due(store) == [work()]
+    miss(store, claim(store, work()), seconds=10)
+    for later in (0, 9):
+        assert claim(store, work(), at=NOW + timedelta(seconds=later)) == []
+    assert [one.work for one in claim(store, work(), at=NOW + timedelta(seconds=10))] == [work()]
+
+
+def test_what_was_announced_may_be_taken_on_until_it_is_announced_again(store: Store) -> None:
+    ask(store, work())
+    due(store)
+    assert [one.work for one in claim(store, work(), at=NOW + timedelta(seconds=29))] == [work()]
+
+
+def test_a_new_request_does_not_wait_for_what_failed_before(store: Store) -> None:
+    ask(store, work())
+    miss(store, claim(store, work()), seconds=3600)
+    ask(store, work(), at=NOW + timedelta(seconds=1))
+    assert [one.work for one in claim(store, work(), at=NOW + timedelta(seconds=1))] == [work()]
+
+
+def test_what_is_in_doubt_stays_so_until_a_person_sends_it_again(store: Store) -> None:
+    ask(store, work())
+    miss(store, claim(store, work()), state="in_doubt")
+    ask(store, work(), at=NOW + timedelta(seconds=1))
+    assert (row(store, work()).state, row(store, work()).requested_at) == ("in_doubt", NOW)
+    assert due(store, at=NOW + timedelta(days=1)) == []
+    with store.transaction() as connection:
+        assert resend(connection, "crm", state="in_doubt", now=NOW) == 1
+    assert due(store) == [work()]
+
+
+def test_what_was_refused_is_tried_again_once_it_is_asked_for_anew(store: Store) -> None:
+    ask(store, work())
+    miss(store, claim(store, work()), state="refused")
+    ask(store, work(), at=NOW + timedelta(seconds=1))
+    assert (row(store, work()).state, row(store, work()).attempts) == ("due", 0)
+
+
+def test_what_was_not_attempted_is_no_failure(store: Store) -> None:
+    ask(store, work())
+    again = NOW + timedelta(seconds=1)
+    with store.transaction() as connection:
+        put_back(connection, claim_due(connection, [work()], now=NOW, lease=LEASE), reason="waits", until=again)
+    waiting = row(store, work())
+    assert (waiting.state, waiting.attempts, waiting.next_attempt_at) == ("due", 0, again)
+    miss(store, claim(store, work(), at=again), at=again)
+    assert row(store, work()).next_attempt_at == again + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(120.0, 120), (2.0, 5), (7200.0, 7200)])
+def test_the_next_attempt_is_not_before_the_time_that_the_system_asked_for(
+    store: Store, asked: float, wait: float
+) -> None:
+    ask(store, work())
+    with store.transaction() as connection:
+        dues = claim_due(connection, [work()], now=NOW, lease=LEASE)
+        fail(connection, dues, reason="busy", state="due", now=NOW, retry_seconds=5.0, retry_after=asked)
+    assert row(store, work()).next_attempt_at == NOW + timedelta(seconds=wait)
+
+
+def test_a_list_waits_as_a_whole_and_goes_as_a_whole(store: Store) -> None:
+    entries = [work(f"phone|phone:+44740012345{n}|marketing", lane=Lane.SUPPRESSION, stream="list") for n in "12"]
+
+    def taken(at: datetime) -> set[Work]:
+        with store.transaction() as connection:
+            return {one.work for one in claim_target(connection, "crm", "list", now=at, lease=LEASE)}
+
+    ask(store, entries[0])
+    miss(store, claim(store, entries[0]), seconds=600)
+    assert taken(NOW + timedelta(seconds=1)) == set()
+    ask(store, entries[1], at=NOW + timedelta(seconds=2))
+    assert taken(NOW + timedelta(seconds=2)) == set(entries)
