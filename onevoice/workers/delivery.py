@@ -1,15 +1,15 @@
 """Delivery: bring one system to what it is owed, and prove it by reading back.
 
 Level-triggered: the message says only who is owed something; what is owed is computed at this moment. Nothing is
-sent inside a transaction. A write is conditional on the version it was computed on, except on the suppression lane,
-whose fields nothing else writes and where a prohibition must not wait.
+sent inside a transaction. A write is conditional on the version it was computed on: only so is it proven that the hub
+set what is read back. A prohibition does not wait for a record to hold still and goes without in the end.
 """
 
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,18 +20,30 @@ from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
 from onevoice.errors import OnevoiceError, OperatorError, RecordError, RefusedError, TransientError
-from onevoice.messages import Change, Json, Lane, ListEntry, RecordRef, SourceRecord, Work, WriteOutcome, WriteResult
-from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail
+from onevoice.messages import (
+    Change,
+    Json,
+    Lane,
+    ListEntry,
+    Permission,
+    RecordRef,
+    SourceRecord,
+    Work,
+    WriteOutcome,
+    WriteResult,
+)
+from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, put_back, request
 from onevoice.sdk import ListWriter, RecordWriter
-from onevoice.store import Store, rows_by_keys, upsert
+from onevoice.store import Store, keep_out, rows_by_keys, upsert
 from onevoice.store.tables import customer, delivered
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.door import Door
 from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
 from onevoice.workers.ingest.record import Record, load_records
-from onevoice.workers.marks import Marks, hold_marks, open_marks, proven, save_marks, sending
+from onevoice.workers.marks import Marks, hold_marks, open_marks, otherwise, proven, save_marks, sending
 from onevoice.workers.systems import Systems
 
+INGEST = "ingest"
 LEASE = timedelta(seconds=60)
 SOON_SECONDS = 0.3
 PROOF_WAIT_SECONDS = 3.0
@@ -40,11 +52,12 @@ PROOF_POLL_SECONDS = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class _Task:
-    """One record to be brought up to date."""
+    """One record to be brought up to date; its marks as they were, and as they were noted for this write."""
 
     due: Due
     change: Change
     marks_before: Marks
+    marks_sending: Marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +110,7 @@ class Delivery:
             refs = {due.work: _ref(due.work) for due in dues}
             records = load_records(connection, set(refs.values()))
             changes = self._owed(connection, stream, lane, records, marks)
+            denials = _denials(stream) if lane is Lane.SUPPRESSION else {}
             tasks, settled, early, absent = [], [], [], []
             for due in dues:
                 ref = refs[due.work]
@@ -108,17 +122,12 @@ class Delivery:
                 elif not changes[ref].fields:
                     settled.append(due)
                 else:
-                    tasks.append(_task(due, record, lane, changes[ref].fields, marks[ref]))
-                    marks[ref] = _sending(record, changes[ref], marks[ref])
+                    noted = _sending(record, changes[ref], marks[ref], denials)
+                    tasks.append(_task(due, record, changes[ref].fields, marks[ref], noted))
+                    marks[ref] = marks[ref] | noted
             close(connection, settled + absent, now=now)
-            fail(
-                connection,
-                early,
-                reason="waits until the last write has been read back",
-                state="due",
-                now=now,
-                retry_seconds=SOON_SECONDS,
-            )
+            soon = now + timedelta(seconds=SOON_SECONDS)
+            put_back(connection, early, reason="waits until the last write has been read back", until=soon)
             # Noted before sending, so that a read which overtakes the answer is known as an echo.
             save_marks(connection, {_ref(task.due.work): marks[_ref(task.due.work)] for task in tasks}, now)
             return tasks
@@ -153,10 +162,12 @@ class Delivery:
         try:
             with self.systems.contact(system):
                 results = _written(writer, stream.name, tasks)
+                if lane is Lane.SUPPRESSION:
+                    tasks, results = _insisted(stream, writer, tasks, results)
                 touched = [r.key for r in results if r.outcome in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT)]
                 found = {r.key: r for r in writer.readback(stream.name, touched)} if touched else {}
         except (TransientError, OperatorError) as error:
-            self._fail([t.due for t in tasks], str(error), "due")
+            self._fail([t.due for t in tasks], str(error), "due", retry_after=_asked_wait(error))
             return
         except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
             self._take_apart(stream, lane, writer, tasks, error)
@@ -196,14 +207,15 @@ class Delivery:
                 fields = marks[_ref(task.due.work)]
                 if result.outcome is WriteOutcome.REFUSED:
                     _unsend(task, fields)
+                _unsend_held_up(task, result, fields)
                 if result.outcome is not WriteOutcome.APPLIED:
                     failed[self._what_next(stream.system, result)].append(task.due)
                     continue
-                wrong = _prove(stream, task, found.get(task.change.key), fields)
+                wrong = _prove(stream, task, result, found.get(task.change.key), fields)
                 if wrong is None:
                     done.append(task.due)
                 else:
-                    failed[wrong, "refused", 0.0].append(task.due)
+                    failed[wrong].append(task.due)
             save_marks(connection, marks, now)
             close(connection, done, now=now)
             for (reason, state, seconds), dues in failed.items():
@@ -239,17 +251,35 @@ class Delivery:
             return
         try:
             with self.systems.contact(system):
-                proven = _hand_over(writer, name, entries)
+                in_force = _hand_over(writer, name, entries)
         except (TransientError, OperatorError) as error:
-            self._fail(dues, str(error), "due")
+            self._fail(dues, str(error), "due", retry_after=_asked_wait(error))
             return
-        if not proven:
-            self._fail(dues, f"system {system}: list {name} handed over, not yet loaded there", "due")
-            return
+        handed = {_target(e.channel, e.point, e.purpose) for e in entries}
+        stands = None if in_force is None else {_target(*entry) for entry in in_force}
         now = datetime.now(UTC)
+        shown = [d for d in dues if stands is not None and (d.work.target in stands) == (d.work.target in handed)]
+        if stands is not None:
+            with self.store.transaction() as connection:
+                _save_listed(connection, system, name, stands, now)
+                close(connection, shown, now=now)
+        missing = [due for due in dues if due not in shown]
+        self._fail(missing, f"system {system}: list {name} handed over, not yet loaded there", "due")
+        self._ask_anew(system, name, handed)
+
+    def _ask_anew(self, system: str, name: str, handed: set[str]) -> None:
+        """Ask for what changed while the list was under way: ingest compares with what stood there before.
+
+        A batch that still saw the old list has ended before the new one is compared, and a later one sees the new.
+        """
         with self.store.transaction() as connection:
-            _save_listed(connection, system, name, entries, now)
-            close(connection, dues, now=now)
+            keep_out(connection, INGEST)
+        with self.store.transaction() as connection:
+            channels = self.catalog.lists[system, name]
+            entries = denied_entries(connection, self.gate, channels=channels, purpose=MARKETING)
+            changed = handed ^ {_target(e.channel, e.point, e.purpose) for e in entries}
+            works = [Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target) for target in changed]
+            request(connection, works, now=datetime.now(UTC), cause=None)
 
     # --- failures -----------------------------------------------------------------------------------------------
 
@@ -258,7 +288,7 @@ class Delivery:
             dues = claim_due(connection, works, now=datetime.now(UTC), lease=LEASE)
         self._fail(dues, reason, state)
 
-    def _fail(self, dues: Sequence[Due], reason: str, state: str) -> None:
+    def _fail(self, dues: Sequence[Due], reason: str, state: str, *, retry_after: float | None = None) -> None:
         with self.store.transaction() as connection:
             fail(
                 connection,
@@ -267,7 +297,12 @@ class Delivery:
                 state=state,
                 now=datetime.now(UTC),
                 retry_seconds=self.retry_seconds,
+                retry_after=retry_after,
             )
+
+
+def _asked_wait(error: OnevoiceError) -> float | None:
+    return error.retry_after if isinstance(error, TransientError) else None
 
 
 def _written(writer: RecordWriter, stream: str, tasks: Sequence[_Task]) -> list[WriteResult]:
@@ -281,6 +316,47 @@ def _written(writer: RecordWriter, stream: str, tasks: Sequence[_Task]) -> list[
     return results
 
 
+def _insisted(
+    stream: Stream, writer: RecordWriter, tasks: Sequence[_Task], results: Sequence[WriteResult]
+) -> tuple[list[_Task], list[WriteResult]]:
+    """Write the prohibitions again whose record changed meanwhile: on what it says now, then without a condition.
+
+    What says no by now is left out: that is the system's own word. So is all that says no prohibition; it can wait.
+    """
+    tasks, results = list(tasks), list(results)
+    denials = _denials(stream)
+    for conditional in (True, False):
+        held_up = [at for at, result in enumerate(results) if result.outcome is WriteOutcome.CONFLICT]
+        keys = [tasks[at].change.key for at in held_up]
+        found = {record.key: record for record in writer.readback(stream.name, keys)} if keys else {}
+        again = []
+        for at in held_up:
+            record = found.get(tasks[at].change.key)
+            if record is None or record.data is None:
+                continue
+            fields = {
+                path: value
+                for path, value in tasks[at].change.fields.items()
+                if value == denials.get(path) and stream.mapping.read_source(record.data, path) != value
+            }
+            if fields:
+                change = _change(record.key, record.version, fields)
+                tasks[at] = replace(tasks[at], change=change if conditional else replace(change, expected_version=None))
+                again.append(at)
+        try:
+            answers = _written(writer, stream.name, [tasks[at] for at in again]) if again else []
+        except TransientError:
+            break  # those stay held up, and the others are written: all are redone or proven as what they are
+        for at, result in zip(again, answers, strict=True):
+            results[at] = result
+    return tasks, results
+
+
+def _denials(stream: Stream) -> Json:
+    """Return what each consent field of the stream says when it says no."""
+    return stream.mapping.to_source({}, dict.fromkeys(stream.mapping.acts, Permission.DENIED), Lane.SUPPRESSION)
+
+
 def _ref(work: Work) -> RecordRef:
     return RecordRef(system=work.system, stream=work.stream, key=work.target)
 
@@ -290,24 +366,35 @@ def _behind(record: Record, marks: dict[str, Json]) -> bool:
     return any(mark.get("version", "") > record.sequence for mark in marks.values())
 
 
-def _task(due: Due, record: Record, lane: Lane, fields: Json, marks: Marks) -> _Task:
-    body = orjson.dumps([record.ref.key, record.sequence, fields], option=orjson.OPT_SORT_KEYS, default=str)
+def _task(due: Due, record: Record, fields: Json, marks: Marks, noted: Marks) -> _Task:
     return _Task(
         due=due,
-        change=Change(
-            key=record.ref.key,
-            fields=fields,
-            expected_version=record.sequence if lane is Lane.RECORD else None,
-            idempotency_key=hashlib.blake2b(body, digest_size=16).hexdigest(),
-        ),
+        change=_change(record.ref.key, record.sequence, fields),
         marks_before={path: marks[path] for path in fields if path in marks},
+        marks_sending=noted,
     )
 
 
-def _sending(record: Record, owed_now: Owed, marks: Marks) -> Marks:
+def _change(key: str, version: str, fields: Json) -> Change:
+    body = orjson.dumps([key, version, fields], option=orjson.OPT_SORT_KEYS, default=str)
+    return Change(
+        key=key,
+        fields=fields,
+        expected_version=version,
+        idempotency_key=hashlib.blake2b(body, digest_size=16).hexdigest(),
+    )
+
+
+def _sending(record: Record, owed_now: Owed, marks: Marks, denials: Json) -> Marks:
     base = record.sequence, record.reading
-    return marks | {
-        path: sending(marks.get(path, {}), value, replaced=owed_now.replaced[path], base=base)
+    return {
+        path: sending(
+            marks.get(path, {}),
+            value,
+            replaced=owed_now.replaced[path],
+            base=base,
+            denies=[denials[path]] if path in denials else [],
+        )
         for path, value in owed_now.fields.items()
     }
 
@@ -322,22 +409,54 @@ def _unsend(task: _Task, marks: Marks) -> None:
                 marks[path] = task.marks_before[path]
 
 
-def _prove(stream: Stream, task: _Task, found: SourceRecord | None, marks: Marks) -> str | None:
-    """Compare what was sent with what the system gives back, and mark it; returns what is wrong."""
+def _unsend_held_up(task: _Task, result: WriteResult, marks: Marks) -> None:
+    """Take back the note of the consent fields that certainly were not written, unless more was learned meanwhile."""
+    for path, noted in task.marks_sending.items():
+        written = path in task.change.fields and result.outcome is not WriteOutcome.CONFLICT
+        if "denies" in noted and not written and marks.get(path) == noted:
+            del marks[path]
+            if path in task.marks_before:
+                marks[path] = task.marks_before[path]
+
+
+def _prove(
+    stream: Stream, task: _Task, result: WriteResult, found: SourceRecord | None, marks: Marks
+) -> tuple[str, str, float] | None:
+    """Compare what was sent with what the system gives back, and mark it; returns (reason, state, seconds) if wrong.
+
+    Something else is the system's form of what was written only in the very version that the write made. In any other
+    it may be what somebody typed after the write: that is no echo, and the write is redone on it.
+    """
     if found is None or found.data is None:
-        return f"system {stream.system}: the record cannot be read back"
-    mapping = stream.mapping
-    kept_otherwise = []
+        return f"system {stream.system}: the record cannot be read back", "refused", 0.0
+    ours = result.version is not None and result.version == found.version
+    kept_otherwise: list[str] = []
+    changed: list[str] = []
     rendered: Json | None = None
     for path, sent in task.change.fields.items():
-        given = mapping.read_source(found.data, path)
-        marks[path] = proven(marks.get(path, {}), sent, written=given, version=found.version)
-        if given != sent:
-            rendered = rendered if rendered is not None else _rendered(stream, found.data)
-            if rendered.get(path, given) != sent:
-                kept_otherwise.append(path)
+        given = stream.mapping.read_source(found.data, path)
+        mark = marks.pop(path, {})
+        if given != sent and rendered is None:
+            rendered = _rendered(stream, found.data)
+        same = given == sent or (rendered or {}).get(path, given) == sent
+        after: Json | None
+        if same or ours:
+            # Written without a condition: what stood there may have been somebody's own no, so it is not given back.
+            known = mark if task.change.expected_version is not None else {**mark, "replaced": sent}
+            after = proven(known, sent, written=given, version=found.version)
+        else:
+            after = otherwise(mark, task.marks_before.get(path, {}), sent, given=given, version=found.version)
+        if after is not None:
+            marks[path] = after
+        if not same:
+            (changed if after is None or "otherwise" in after else kept_otherwise).append(path)
+    if changed:
+        names = ", ".join(sorted(changed))
+        reason = f"system {stream.system}: says otherwise than written; redone on what it says now: {names}"
+        return reason, "due", SOON_SECONDS
     if kept_otherwise:
-        return f"system {stream.system}: reads back otherwise than written: {', '.join(sorted(kept_otherwise))}"
+        names = ", ".join(sorted(kept_otherwise))
+        return f"system {stream.system}: reads back otherwise than written: {names}", "refused", 0.0
     return None
 
 
@@ -355,26 +474,31 @@ def _goldens(connection: Connection, customers: set[UUID]) -> dict[UUID | None, 
     return {row.id: row.golden for row in rows}
 
 
-def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> bool:
+def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> frozenset[tuple[str, str, str]] | None:
+    """Return what the system has in force at last; None while it has nothing."""
     wanted = frozenset((e.channel, e.point, e.purpose) for e in entries)
-    if writer.readback_list(name) == wanted:
-        return True
+    in_force = writer.readback_list(name)
+    if in_force == wanted:
+        return in_force
     writer.write_list(name, entries)
     deadline = time.monotonic() + PROOF_WAIT_SECONDS
-    while time.monotonic() < deadline:
-        if writer.readback_list(name) == wanted:
-            return True
+    while in_force != wanted and time.monotonic() < deadline:
         time.sleep(PROOF_POLL_SECONDS)
-    return False
+        in_force = writer.readback_list(name)
+    return in_force
 
 
-def _save_listed(connection: Connection, system: str, name: str, entries: Sequence[ListEntry], now: datetime) -> None:
+def _target(channel: str, point: str, purpose: str) -> str:
+    """Return the obligation's target of an entry as the list names it, without the kind of its contact point."""
+    kind = {"sms": "phone"}.get(channel, channel)
+    return list_target(channel, f"{kind}:{point}", purpose)
+
+
+def _save_listed(connection: Connection, system: str, name: str, targets: Collection[str], now: datetime) -> None:
     """Remember which entries the system is proven to hold; those that left the list are forgotten."""
-    kinds = {"email": "email", "phone": "phone", "sms": "phone"}
-    targets = [list_target(e.channel, f"{kinds.get(e.channel, e.channel)}:{e.point}", e.purpose) for e in entries]
     connection.execute(delete(delivered).where(delivered.c.system == system, delivered.c.stream == name))
     rows = [
         {"system": system, "stream": name, "key": target, "fields": {"listed": True}, "updated_at": now}
-        for target in targets
+        for target in sorted(targets)
     ]
     upsert(connection, delivered, rows, key=("system", "stream", "key"))

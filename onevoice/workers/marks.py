@@ -1,9 +1,11 @@
 """Marks: what the hub wrote into each field of a system's record, so that its own words are known when they come back.
 
 A mark is `{sent, replaced}` and, while the write is under way, `base`: the version (sequence, reading) that it was
-computed on; once proven it has `written`, as the system gave it back, and `version`, the one that brought it. The one
-rule: a version older than the write is never its echo. Ingest and both lanes change one row, so each of them holds it
-from reading to writing; who also takes obligations takes the marks first.
+computed on, and for a consent field `denies`: the values that say no. Once proven it has `written`, as the system gave
+it back, and `version`, the one that brought it. `otherwise` counts how often the system gave back one and the same
+other value in a version that may be anybody's. Two rules: a version older than the write is never its echo, nor is a
+prohibition that the hub has not proven to have set. Ingest and both lanes change one row, so each holds it from
+reading to writing; who also takes obligations takes the marks first.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,7 +21,11 @@ from onevoice.store.tables import delivered
 Marks: TypeAlias = dict[str, Json]
 """Source path -> mark, of one record."""
 
+MOST_OTHERWISE = 3
+"""So often the same value comes back instead of what was sent; then that is the form the system keeps it in."""
+
 _KEY = ("system", "stream", "key")
+_PROVEN = ("sent", "replaced", "written", "version")
 
 
 def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
@@ -54,21 +60,47 @@ def save_marks(connection: Connection, marks: Mapping[RecordRef, Marks], now: da
     upsert(connection, delivered, rows, key=_KEY, update=["fields", "updated_at"])
 
 
-def sending(mark: Json, value: Any, *, replaced: Any, base: tuple[str, int]) -> Json:
-    """Return the mark of a field to which a value is about to be sent."""
-    return {**mark, "sent": value, "replaced": replaced, "base": list(base)}
+def sending(mark: Json, value: Any, *, replaced: Any, base: tuple[str, int], denies: Collection[Any] = ()) -> Json:
+    """Return the mark of a field to which a value is about to be sent; `denies` are those that say no, if any do."""
+    consent = {"denies": list(denies)} if denies else {}
+    return {**mark, "sent": value, "replaced": replaced, "base": list(base), **consent}
 
 
 def proven(mark: Json, value: Any, *, written: Any, version: str) -> Json:
     """Return the mark of a field that the system has given back after the write."""
-    kept = {name: mark[name] for name in ("replaced",) if name in mark}
+    kept: Json = {name: mark[name] for name in ("replaced", "denies") if name in mark}
     return {**kept, "sent": value, "written": written, "version": version}
+
+
+def otherwise(mark: Json, before: Json, value: Any, *, given: Any, version: str) -> Json | None:
+    """Return the mark after the system gave back something else in a version that may be anybody's; None for no mark.
+
+    It is the system's own word, unless it is what the hub wrote the time before; but a word that comes back again and
+    again is how the system keeps the value, and then it is taken as written. A prohibition never is.
+
+    Args:
+        mark: the mark as it stands.
+        before: the mark as it was before this write.
+        value: what was sent.
+    """
+    if given in mark.get("denies", ()):
+        return None
+    last = mark.get("otherwise") or {}
+    times = last["times"] + 1 if (last.get("sent"), last.get("given")) == (value, given) else 1
+    if times >= MOST_OTHERWISE:
+        return proven(mark, value, written=given, version=version)
+    ours = "written" in mark and mark["written"] == given
+    standing = {name: before[name] for name in _PROVEN if name in before} if ours else {}
+    return {**standing, "otherwise": {"sent": value, "given": given, "times": times}}
 
 
 def is_echo(mark: Json, value: Any, version: tuple[str, int]) -> bool:
     """Return whether a version that says `value` says what the hub wrote."""
-    if "base" in mark and value == mark["sent"] and version > tuple(mark["base"]):
-        return True
+    if "base" in mark and version > tuple(mark["base"]):
+        if value in mark.get("denies", ()):
+            return False  # somebody may have said no while the hub was writing: told twice it does no harm
+        if value == mark["sent"]:
+            return True
     return "written" in mark and value == mark["written"] and version[0] >= mark["version"]
 
 
@@ -83,7 +115,10 @@ def judged(mark: Json, value: Any, version: tuple[str, int]) -> Json | None:
         return mark
     if "base" in mark:
         own = version > tuple(mark["base"])
-        return {"sent": mark["sent"], "base": mark["base"], "replaced": value} if own else mark
+        kept: Json = {name: mark[name] for name in ("sent", "base", "denies", "otherwise") if name in mark}
+        return {**kept, "replaced": value} if own else mark
+    if "version" not in mark:
+        return mark if value == mark["otherwise"]["given"] else None
     return None if version[0] >= mark["version"] else mark
 
 

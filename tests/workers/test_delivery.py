@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from onevoice.errors import OperatorError, RefusedError, TransientError
-from onevoice.messages import Change, Lane, RecordRef, WriteOutcome, WriteResult
+from onevoice.messages import Change, Lane, ListEntry, RecordRef, Work, WriteOutcome, WriteResult
+from onevoice.obligations import request
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
 from tests.workers.fakes import failure, outcome
@@ -198,17 +201,56 @@ def test_a_connector_that_breaks_on_one_record_does_not_hold_up_its_neighbours(p
     assert "KeyError" in stuck.last_error
 
 
-def test_a_system_that_gives_back_something_else_is_not_taken_for_proven(pair: Walk) -> None:
-    def take_otherwise(changes: Sequence[Change]) -> list[WriteResult]:
-        pair.crm.change("003A", Email="cut@example")
-        return [WriteResult(key=c.key, outcome=WriteOutcome.APPLIED) for c in changes]
+def cut(pair: Walk, *, version: bool) -> Callable[[Sequence[Change]], list[WriteResult]]:
+    """An answer of a system that keeps something else than what it was sent."""
 
-    pair.crm.answers = [take_otherwise]
+    def take_otherwise(changes: Sequence[Change]) -> list[WriteResult]:
+        made = pair.crm.change("003A", Email="cut@example.com").version if version else None
+        return [WriteResult(key=c.key, outcome=WriteOutcome.APPLIED, version=made) for c in changes]
+
+    return take_otherwise
+
+
+def test_a_system_that_keeps_something_else_is_not_taken_for_proven(pair: Walk) -> None:
+    pair.crm.answers = [cut(pair, version=True)]
     pair.deliver()
     owed = pair.obligation("crm")
     assert owed.state == "refused"
     assert "Email" in owed.last_error
     assert "example" not in owed.last_error
+    assert email_mark(pair)["written"] == "cut@example.com"
+
+
+def test_a_system_that_keeps_something_else_and_names_no_version_is_refused_in_the_end(pair: Walk) -> None:
+    pair.crm.change("003A", Email="cut@example.com")
+    pair.arrive("crm", "Contact", pair.crm.record("Contact", "003A"))
+    pair.arrive("shop", "customers", pair.shop.change("1", email=NEW))
+    pair.crm.answers = [cut(pair, version=False)] * 9
+    pair.settle()
+    assert len(pair.crm.writes) == 3
+    assert pair.obligation("crm").state == "refused"
+    assert pair.owed() == set()
+
+
+@pytest.mark.parametrize("version", [False, True])
+def test_what_somebody_types_between_the_write_and_its_reading_back_is_a_claim(pair: Walk, version: bool) -> None:
+    for _ in range(200):
+        pair.crm.tick()
+
+    def take_and_be_changed(changes: Sequence[Change]) -> list[WriteResult]:
+        results = [pair.crm.apply(change) for change in changes]
+        made = pair.crm.record("Contact", "003A").version if version else None
+        pair.crm.change("003A", Email="own@example.com")
+        return [replace(result, version=made) for result in results]
+
+    pair.crm.answers = [take_and_be_changed]
+    pair.deliver()
+    assert pair.obligation("crm").state == "due"
+    assert "written" not in email_mark(pair)
+    assert pair.record("crm", "003A").canonical["emails"][0]["address"] == "own@example.com"
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == "own@example.com"
+    assert pair.shop.records["1"]["email"] == "own@example.com"
 
 
 def test_a_record_that_is_gone_is_said_to_be_gone(pair: Walk) -> None:
@@ -294,6 +336,143 @@ def test_a_flag_set_for_a_merge_is_given_back_and_the_number_leaves_the_list_aft
     assert pair.listed() == {("phone", "+447400123456")}  # hers still, whoever else holds it
 
 
+def opted_out_in_the_shop(pair: Walk) -> None:
+    pair.settle()
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+
+
+def split_off_the_shop(pair: Walk) -> None:
+    shop = RecordRef(system="shop", stream="customers", key="1")
+    customer = pair.record("crm", "003A").customer_id
+    Judging(pair.store, pair.ingest).split(customer, [shop], actor="ann", reason="a namesake")
+
+
+def acts_of(pair: Walk, system: str) -> list[Any]:
+    return pair.rows(t.act, source_system=system, superseded_at=None)
+
+
+def test_an_own_opt_out_while_the_hubs_write_has_failed_is_an_act_and_is_not_erased(pair: Walk) -> None:
+    opted_out_in_the_shop(pair)
+    pair.crm.answers = [failure(TransientError("system crm: no answer"))]
+    pair.deliver()
+    assert pair.crm.records["003A"]["DoNotCall"] is False
+    pair.arrive("crm", "Contact", pair.crm.change("003A", DoNotCall=True))
+    assert [act.anchor_key for act in acts_of(pair, "crm")] == ["003A"]
+    pair.settle()
+    split_off_the_shop(pair)
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+
+
+def test_an_own_opt_out_that_the_hub_had_not_heard_of_is_not_taken_for_its_writing(pair: Walk) -> None:
+    opted_out_in_the_shop(pair)
+    pair.crm.change("003A", DoNotCall=True)  # nobody told the hub
+    pair.settle()
+    assert [act.anchor_key for act in acts_of(pair, "crm")] == ["003A"]
+    split_off_the_shop(pair)
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+
+
+def test_an_own_opt_out_between_a_lift_and_its_reading_back_is_an_act(pair: Walk) -> None:
+    opted_out_in_the_shop(pair)
+    pair.settle()
+    assert acts_of(pair, "crm") == []
+    split_off_the_shop(pair)
+
+    def take_and_be_ticked(changes: Sequence[Change]) -> list[WriteResult]:
+        assert [change.fields for change in changes] == [{"DoNotCall": False}]
+        results = [pair.crm.apply(change) for change in changes]
+        pair.crm.change("003A", DoNotCall=True)
+        return results
+
+    pair.crm.answers = [take_and_be_ticked]
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    assert [act.anchor_key for act in acts_of(pair, "crm")] == ["003A"]
+
+
+def test_a_record_that_changed_meanwhile_does_not_make_the_hubs_own_flag_an_act(pair: Walk) -> None:
+    opted_out_in_the_shop(pair)
+    pair.crm.change("003A", FirstName="Anne")
+    pair.settle()
+    split_off_the_shop(pair)
+    pair.crm.change("003A", FirstName="Ann")
+    pair.settle()
+    assert acts_of(pair, "crm") == []
+    assert pair.crm.records["003A"]["DoNotCall"] is False
+
+
+def test_an_opt_out_does_not_wait_for_a_record_that_never_holds_still(pair: Walk) -> None:
+    opted_out_in_the_shop(pair)
+    pair.crm.answers = [outcome(WriteOutcome.CONFLICT)] * 2
+    pair.deliver()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    assert pair.crm.writes[-1].expected_version is None
+    assert pair.obligation("crm", Lane.SUPPRESSION).state == "verified"
+
+
+def test_waiting_for_the_last_write_to_come_back_is_no_failed_attempt(pair: Walk) -> None:
+    def deliver_unheard() -> None:
+        pair.hurry()
+        pair.relay.relay()
+        pair.delivery.deliver("crm", Lane.RECORD, pair.bus.taken_work())
+
+    deliver_unheard()
+    assert len(pair.crm.writes) == 1
+    for _ in range(3):
+        with pair.store.transaction() as connection:
+            work = Work(system="crm", lane=Lane.RECORD, stream="Contact", target="003A")
+            request(connection, [work], now=datetime.now(UTC), cause=None)
+        deliver_unheard()
+    assert len(pair.crm.writes) == 1
+    assert (pair.obligation("crm").state, pair.obligation("crm").attempts) == ("due", 0)
+
+
+def test_a_system_that_asks_for_time_is_given_it(pair: Walk) -> None:
+    pair.crm.answers = [failure(TransientError("system crm: HTTP 429", retry_after=900))]
+    asked = datetime.now(UTC)
+    pair.deliver()
+    assert pair.obligation("crm").next_attempt_at >= asked + timedelta(seconds=900)
+
+
+def test_an_entry_that_the_system_leaves_out_holds_up_no_other(pair: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onevoice.workers.delivery.PROOF_WAIT_SECONDS", 0.1)
+    read = pair.lists.readback_list
+    left_out = {("phone", "+447400123457", "marketing")}
+    monkeypatch.setattr(pair.lists, "readback_list", lambda name: (read(name) or frozenset()) - left_out)
+    pair.take(do_not_call(200, point="+447400123456"))
+    pair.take(do_not_call(201, request="other", point="+447400123457"))
+    pair.deliver()
+    states = {row.target: row.state for row in pair.rows(t.obligation, system="callcentre")}
+    assert states == {
+        "phone|phone:+447400123456|marketing": "verified",
+        "phone|phone:+447400123457|marketing": "due",
+    }
+    assert [row.key for row in pair.rows(t.delivered, system="callcentre")] == ["phone|phone:+447400123456|marketing"]
+
+
+def test_what_changes_while_a_list_is_handed_over_reaches_the_list(pair: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.settle()
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Phone="0161 496 0123"))
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+    write = pair.lists.write_list
+
+    def write_and_be_split(name: str, entries: Sequence[ListEntry]) -> None:
+        monkeypatch.setattr(pair.lists, "write_list", write)
+        write(name, entries)
+        split_off_the_shop(pair)
+
+    monkeypatch.setattr(pair.lists, "write_list", write_and_be_split)
+    pair.relay.relay([Lane.SUPPRESSION])
+    pair.delivery.deliver("callcentre", Lane.SUPPRESSION, pair.bus.taken_work())
+    assert pair.listed() == {("phone", "+447400123456"), ("phone", "+441614960123")}
+    states = {row.target: row.state for row in pair.rows(t.obligation, system="callcentre")}
+    assert states["phone|phone:+441614960123|marketing"] == "due"
+    pair.settle()
+    assert pair.listed() == {("phone", "+447400123456")}
+
+
 def test_a_list_is_owed_until_the_system_says_that_it_has_it_in_force(
     pair: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,11 +496,11 @@ def test_a_list_is_owed_until_the_system_says_that_it_has_it_in_force(
     )
 
 
-def test_a_number_that_nobody_holds_any_more_leaves_the_list(pair: Walk) -> None:
+def test_a_suppressed_number_that_nobody_holds_any_more_stays_on_the_list_beside_the_new_one(pair: Walk) -> None:
     pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
     pair.settle()
     assert pair.listed() == {("phone", "+447400123456")}
     pair.arrive("shop", "customers", pair.shop.change("1", phone="+447400999999"))
     pair.arrive("crm", "Contact", pair.crm.change("003A", MobilePhone="+447400999999"))
     pair.settle()
-    assert pair.listed() == {("phone", "+447400999999")}
+    assert pair.listed() == {("phone", "+447400123456"), ("phone", "+447400999999")}

@@ -5,9 +5,19 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
-from onevoice.messages import RecordRef
+from onevoice.messages import Json, RecordRef
 from onevoice.store import Store
-from onevoice.workers.marks import hold_marks, is_echo, judged, load_marks, open_marks, proven, save_marks, sending
+from onevoice.workers.marks import (
+    hold_marks,
+    is_echo,
+    judged,
+    load_marks,
+    open_marks,
+    otherwise,
+    proven,
+    save_marks,
+    sending,
+)
 
 REF = RecordRef(system="crm", stream="Contact", key="003A")
 SENT = sending({}, "ours", replaced="own", base=("v2", 0))
@@ -47,6 +57,47 @@ def test_a_second_write_keeps_what_the_first_one_proved_until_it_is_proven_itsel
         "version": "v4",
         "replaced": "own",
     }
+
+
+def test_a_prohibition_is_an_echo_only_once_the_hub_has_proven_that_it_set_it() -> None:
+    asked = sending({}, True, replaced=False, base=("v2", 0), denies=[True])
+    assert not is_echo(asked, True, ("v3", 0))
+    learned = judged(asked, True, ("v3", 0))
+    assert learned == asked | {"replaced": True}
+    shown = proven(asked, True, written=True, version="v3")
+    assert is_echo(shown, True, ("v3", 0))
+    assert is_echo(shown, True, ("v9", 0))
+    lifting = sending(shown, False, replaced=False, base=("v3", 0), denies=[True])
+    assert is_echo(lifting, True, ("v3", 0))
+    assert not is_echo(lifting, True, ("v4", 0))
+    assert is_echo(lifting, False, ("v4", 0))
+
+
+def test_another_value_is_the_systems_own_word_until_it_came_back_three_times() -> None:
+    mark: Json | None = {}
+    for times in (1, 2):
+        mark = otherwise(
+            sending(mark or {}, "ours", replaced="own", base=("v2", 0)), {}, "ours", given="cut", version="v"
+        )
+        assert mark == {"otherwise": {"sent": "ours", "given": "cut", "times": times}}
+        assert not is_echo(mark, "cut", ("v3", 0))
+        assert judged(mark, "cut", ("v3", 0)) == mark
+    assert mark is not None
+    assert judged(mark, "new", ("v3", 0)) is None
+    changed = otherwise(sending(mark or {}, "ours", replaced="own", base=("v2", 0)), {}, "ours", given="x", version="v")
+    assert changed == {"otherwise": {"sent": "ours", "given": "x", "times": 1}}
+    third = otherwise(sending(mark or {}, "ours", replaced="own", base=("v2", 0)), {}, "ours", given="cut", version="v")
+    assert third == {"sent": "ours", "written": "cut", "version": "v", "replaced": "own"}
+
+
+def test_what_the_hub_wrote_the_time_before_stays_an_echo_and_a_prohibition_is_none() -> None:
+    second = sending(WRITTEN, "new", replaced="own", base=("v3", 0))
+    kept = otherwise(second, WRITTEN, "new", given="OURS", version="v4")
+    assert kept is not None
+    assert is_echo(kept, "OURS", ("v4", 0))
+    shown = proven({}, True, written=True, version="v3")
+    lifting = sending(shown, False, replaced=False, base=("v3", 0), denies=[True])
+    assert otherwise(lifting, shown, False, given=True, version="v5") is None
 
 
 def test_notes_made_at_the_same_time_are_all_kept(store: Store) -> None:
