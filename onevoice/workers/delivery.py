@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, update
 
 from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
@@ -35,7 +35,7 @@ from onevoice.messages import (
 from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, put_back, request
 from onevoice.sdk import ListWriter, RecordWriter
 from onevoice.store import Store, keep_out, rows_by_keys, upsert
-from onevoice.store.tables import customer, delivered
+from onevoice.store.tables import act, customer, delivered
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.door import Door
 from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
@@ -46,6 +46,7 @@ from onevoice.workers.systems import Systems
 INGEST = "ingest"
 LEASE = timedelta(seconds=60)
 SOON_SECONDS = 0.3
+_ACT_SOURCE = ("source_system", "source_stream", "source_key")
 PROOF_WAIT_SECONDS = 3.0
 PROOF_POLL_SECONDS = 0.05
 
@@ -213,6 +214,7 @@ class Delivery:
                     continue
                 wrong = _prove(stream, task, result, found.get(task.change.key), fields)
                 if wrong is None:
+                    _disown(connection, stream, task, found[task.change.key], fields, now)
                     done.append(task.due)
                 else:
                     failed[wrong].append(task.due)
@@ -417,6 +419,35 @@ def _unsend_held_up(task: _Task, result: WriteResult, marks: Marks) -> None:
             del marks[path]
             if path in task.marks_before:
                 marks[path] = task.marks_before[path]
+
+
+def _disown(
+    connection: Connection, stream: Stream, task: _Task, found: SourceRecord, marks: Marks, now: datetime
+) -> None:
+    """Take back the act that ingest made of the hub's own "no", where a read overtook the proof.
+
+    A write that the system took on a condition is the first thing said after the version it was computed on; so the
+    earliest such act is the hub's own word, and what stood in the field before is still owed back should it be.
+    """
+    base = task.change.expected_version
+    consent = {path: noted for path, noted in task.marks_sending.items() if "denies" in noted and path in marks}
+    if base is None or not consent or found.data is None:
+        return
+    origins = stream.mapping.to_canonical(found.data).origins
+    names = {sources[0]: name for name, sources in origins.items() if name.startswith("acts[") and sources}
+    ref = _ref(task.due.work)
+    rows = rows_by_keys(connection, act, list(act.c), key=_ACT_SOURCE, keys=[(ref.system, ref.stream, ref.key)])
+    for path, noted in consent.items():
+        marks[path] = {**marks[path], "replaced": noted["replaced"]}
+        made = [
+            (row.evidence["version"], row.id)
+            for row in rows
+            if row.superseded_at is None
+            and f"acts[{row.evidence.get('observed')}]" == names.get(path)
+            and row.evidence["version"] > base
+        ]
+        if made:
+            connection.execute(update(act).where(act.c.id == min(made)[1]).values(superseded_at=now))
 
 
 def _prove(

@@ -170,6 +170,24 @@ def test_a_read_that_overtakes_the_answer_is_known_as_an_echo(pair: Walk) -> Non
     assert pair.owed() == set()
 
 
+def test_the_hubs_own_no_that_is_read_before_its_proof_is_no_act_of_the_system(pair: Walk) -> None:
+    pair.settle()
+
+    def take_and_be_read(changes: Sequence[Change]) -> list[WriteResult]:
+        results = [pair.crm.apply(change) for change in changes]
+        pair.arrive("crm", "Contact", pair.crm.record("Contact", "003A"))
+        return results
+
+    pair.crm.answers = [take_and_be_read]
+    pair.take(do_not_call(200, point="+447400123456"))
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    made = [row for row in pair.rows(t.act, source_system="crm") if row.superseded_at is None]
+    assert made == []
+    mark = pair.rows(t.delivered, system="crm", key="003A")[0].fields["DoNotCall"]
+    assert (mark["written"], mark["replaced"]) == (True, False)
+
+
 def test_a_connector_that_breaks_on_one_record_does_not_hold_up_its_neighbours(pair: Walk) -> None:
     other = CRM | {
         "Id": "003B",
