@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from onevoice.store import Store, open_store
+from onevoice.store.migrate import upgrade
 from onevoice.testing.servers import PrivatePostgres, PrivateRabbit
 
 
@@ -60,3 +63,17 @@ def rabbit_vhost(rabbit: PrivateRabbit) -> Iterator[RabbitVhost]:
         server=rabbit,
     )
     rabbit.delete_vhost(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store on each of the two: made from the tables on SQLite, migrated on PostgreSQL."""
+    if request.param == "sqlite":
+        opened = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+        opened.create_tables()
+    else:
+        url = request.getfixturevalue("pg_url")
+        upgrade(url)
+        opened = open_store(url)
+    yield opened
+    opened.close()
