@@ -185,6 +185,24 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in the hub, told to whoever listens on `onevoice.events`.
+
+    Attributes:
+        id: the same at every repeat of the same event.
+        type: `customer.created`, `customer.merged`, `suppression.added`, …; the routing key.
+        subject: id of the customer, record or row that it is about.
+        data: ids, keys and paths; of values only what the listener must act on, such as a suppressed contact point.
+    """
+
+    id: UUID
+    type: str
+    subject: str
+    time: datetime
+    data: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """One consent, withdrawal, objection or preference, anchored at a source record or a contact point."""
 

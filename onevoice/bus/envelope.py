@@ -14,7 +14,7 @@ import orjson
 
 from onevoice.bus.topology import HUB_USER, routing_key
 from onevoice.errors import RecordError
-from onevoice.messages import Envelope, Json, Lane, Work
+from onevoice.messages import Envelope, Event, Json, Lane, Work
 
 MESSAGE_LIMIT = 1 << 20
 PUBLISH_LIMIT = 12 << 20
@@ -82,6 +82,22 @@ def envelope_json(envelope: Envelope) -> bytes:
     if len(body) > PUBLISH_LIMIT:
         raise RecordError(f"{where}: the record is over {PUBLISH_LIMIT} bytes; quarantine it from where it was read")
     return body
+
+
+def event_json(event: Event) -> bytes:
+    """Return an event as one CloudEvents JSON document; its type is `onevoice.<routing key>.v1`."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": str(event.id),
+            "source": _SOURCE.removesuffix("/"),
+            "type": f"onevoice.{event.type}.v1",
+            "subject": event.subject,
+            "time": event.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": event.data,
+        }
+    )
 
 
 def parse_envelope(body: bytes, *, routing_key: str, user_id: str | None, urgent: bool) -> Envelope:

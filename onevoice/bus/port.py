@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from onevoice.messages import Envelope, Work
+from onevoice.messages import Envelope, Event, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,15 @@ class Bus(Protocol):
         Raises:
             ConfigurationError: a system is not configured; nothing was published.
             TransientError: not all were confirmed, or the queue is full; publish all of them again later.
+        """
+
+    def publish_events(self, events: Sequence[Event]) -> None:
+        """Return once the broker has every event on its events exchange; one that nobody subscribes to is gone.
+
+        The embedded bus has no subscribers.
+
+        Raises:
+            TransientError: not all were confirmed; publish all of them again later.
         """
 
     def consume(self, queue: str, *, prefetch: int) -> Consumer:

@@ -290,6 +290,16 @@ delivered = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
+# --- what is told to whoever listens ------------------------------------------------------------------------------
+
+event_outbox = Table(
+    "event_outbox",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("events", JsonDocument, nullable=False, comment="all that one transaction has to tell, in order"),
+    comment="written with the change itself; a row goes when the broker has confirmed its events",
+)
+
 # --- the embedded bus ---------------------------------------------------------------------------------------------
 
 queue_message = Table(

@@ -29,6 +29,7 @@ DELIVERY_BATCH = 200
 IDLE_SECONDS = 0.05
 GATHER_SECONDS = 0.5
 """Record writes are announced this often, so that a system gets them in batches; suppressions never wait for it."""
+EVENT_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 
@@ -51,6 +52,7 @@ class Loops:
             self._run("quarantine", self._quarantine)
         if "relay" in roles:
             self._run("relay", self._relay)
+            self._run("events", self._tell)
         if "delivery" in roles:
             for system, lane in self.hub.catalog.lanes():
                 self._run(f"delivery.{system}.{lane}", partial(self._deliver, system, lane))
@@ -117,6 +119,11 @@ class Loops:
                 records_at = time.monotonic() + GATHER_SECONDS
             if not announced:
                 self.stop.wait(IDLE_SECONDS)
+
+    def _tell(self) -> None:
+        while not self.stop.is_set():
+            if not self.hub.relay.relay_events():
+                self.stop.wait(EVENT_SECONDS)
 
     def _deliver(self, system: str, lane: Lane) -> None:
         consumer = self.hub.bus.consume(work_queue(system, lane), prefetch=DELIVERY_BATCH)

@@ -1,4 +1,7 @@
-"""Relay: turn due obligations into messages on the bus. A message says only who is owed something."""
+"""Relay: turn due obligations into messages on the bus, and events that wait into messages to whoever listens.
+
+A message about an obligation says only who is owed something.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,16 +11,18 @@ from onevoice.bus import Bus
 from onevoice.messages import Lane
 from onevoice.obligations import take_due
 from onevoice.store import Store
+from onevoice.workers.outbox import forget, waiting
 from onevoice.workers.systems import parked_systems
 
 BATCH = 1000
+EVENT_ROWS = 20
 VISIBLE_FOR = timedelta(seconds=30)
 """After this long without an end, an obligation is announced again: its message or its worker was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Announces what is due."""
+    """Announces what is due and what happened."""
 
     store: Store
     bus: Bus
@@ -40,3 +45,17 @@ class Relay:
         if works:
             self.bus.publish_work(works)
         return len(works)
+
+    def relay_events(self) -> int:
+        """Publish the oldest events that wait, in order; returns how many.
+
+        Raises:
+            TransientError: the store or the bus is away; what was not taken out is published again, under the same ids.
+        """
+        with self.store.transaction() as connection:
+            numbers, events = waiting(connection, limit=EVENT_ROWS)
+        if events:
+            self.bus.publish_events(events)
+            with self.store.transaction() as connection:
+                forget(connection, numbers)
+        return len(events)

@@ -1,7 +1,10 @@
+import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +23,9 @@ from onevoice.bus import (
     parse_envelope,
 )
 from onevoice.bus.rabbitmq import apply_users
-from onevoice.bus.topology import IN_EXCHANGE, URGENT_EXCHANGE
+from onevoice.bus.topology import EVENTS_EXCHANGE, IN_EXCHANGE, URGENT_EXCHANGE
 from onevoice.errors import ConfigurationError, OperatorError, RecordError, TransientError
+from onevoice.messages import Event
 from onevoice.store import open_store
 from onevoice.testing.servers import PrivateRabbit
 from tests.bus.contract import TOPOLOGY, BusContract, Carrier, _publishes, envelope, eventually, gather, ids
@@ -113,6 +117,29 @@ class TestRabbit(BusContract):
             (following,) = gather(consumer, 1)
             assert ids([following]) == ["m2"]
             assert following.redelivered == 0
+
+    # --- events ---
+
+    def test_events_reach_those_that_listen_for_them_and_nobody_else(self, carrier: Carrier, rabbit_vhost: Any) -> None:
+        merged, added = (
+            Event(id=uuid.uuid4(), type=kind, subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={"n": 1})
+            for kind in ("customer.merged", "suppression.added")
+        )
+        with carrier.open() as bus:
+            bus.publish_events([merged])  # nobody listens, and nobody is in need of it
+            connection = pika.BlockingConnection(pika.URLParameters(carrier.url))
+            channel = connection.channel()
+            queue = channel.queue_declare("", exclusive=True).method.queue
+            channel.queue_bind(queue, EVENTS_EXCHANGE, "customer.*")
+            bus.publish_events([added, merged])
+            method, properties, body = channel.basic_get(queue, auto_ack=True)
+            assert method.routing_key == "customer.merged"
+            assert properties.message_id == str(merged.id)
+            told = json.loads(body)
+            assert (told["type"], told["id"]) == ("onevoice.customer.merged.v1", str(merged.id))
+            assert told["data"] == {"n": 1}
+            assert channel.basic_get(queue)[0] is None
+            connection.close()
 
     # --- who may do what ---
 

@@ -14,6 +14,7 @@ from onevoice.errors import TransientError
 from onevoice.messages import (
     Change,
     Envelope,
+    Event,
     Json,
     ListEntry,
     SourceRecord,
@@ -43,6 +44,7 @@ class MemoryBus:
 
     records: list[Envelope] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     broken: bool = False
 
     def publish_records(self, envelopes: Sequence[Envelope]) -> None:
@@ -56,6 +58,11 @@ class MemoryBus:
         if self.broken:
             raise TransientError("bus: away")
         self.work.extend(work)
+
+    def publish_events(self, events: Sequence[Event]) -> None:
+        if self.broken:
+            raise TransientError("bus: away")
+        self.events.extend(events)
 
     def taken_records(self) -> list[Envelope]:
         """What waits, in order; then nothing waits."""

@@ -20,7 +20,7 @@ from onevoice.consent import ConsentRules, Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.messages import Envelope, Json, Lane, SourceRecord, Work
+from onevoice.messages import Envelope, Event, Json, Lane, SourceRecord, Work
 from onevoice.store import Lease, Store
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog, load_catalog
@@ -183,6 +183,13 @@ class Walk:
                 .values(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
             )
 
+    def told(self, kind: str = "") -> list[Event]:
+        """Publish what waits in the outbox; gives the events of a kind, whose names begin so."""
+        self.bus.events.clear()
+        while self.relay.relay_events():
+            pass
+        return [event for event in self.bus.events if event.type.startswith(kind)]
+
     # --- looking ----------------------------------------------------------------------------------------------------
 
     def rows(self, table: Table, **where: Any) -> list[Any]:
@@ -220,7 +227,9 @@ def owed_now(walk: Walk, connection: Connection) -> set[Work]:
     for record in load_members(connection, goldens):
         assert record.customer_id is not None
         members[record.customer_id].append(record)
-    customers = {c: Customer(id=c, members=members[c], golden=golden, changed=False) for c, golden in goldens.items()}
+    customers = {
+        c: Customer(id=c, members=members[c], golden=golden, before=golden, revision=1) for c, golden in goldens.items()
+    }
     marks = load_marks(connection, [r.ref for found in members.values() for r in found])
     lists = select(t.delivered).where(t.delivered.c.stream == "suppression")
     listed = {(row.system, row.stream, row.key) for row in connection.execute(lists)}

@@ -19,7 +19,7 @@ from onevoice.bus.envelope import envelope_json, work_json
 from onevoice.bus.port import Consumer
 from onevoice.bus.topology import Topology, routing_key
 from onevoice.errors import ConfigurationError, TransientError
-from onevoice.messages import Envelope, Work
+from onevoice.messages import Envelope, Event, Work
 from onevoice.store import Store
 
 _RENEW_SECONDS = LEASE_SECONDS / 4
@@ -68,6 +68,9 @@ class EmbeddedBus:
                 for one in work
             ]
         )
+
+    def publish_events(self, events: Sequence[Event]) -> None:
+        """See `Bus.publish_events`."""
 
     def consume(self, queue: str, *, prefetch: int) -> Consumer:
         """See `Bus.consume`."""

@@ -16,14 +16,14 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
-from onevoice.bus.envelope import envelope_json, work_json
+from onevoice.bus.envelope import envelope_json, event_json, work_json
 from onevoice.bus.port import Consumer
 from onevoice.bus.rabbitmq.consumer import RabbitConsumer
 from onevoice.bus.rabbitmq.publisher import Outgoing, Publisher
 from onevoice.bus.rabbitmq.question import ANSWER_SECONDS, ask_alive, ask_depth
-from onevoice.bus.topology import IN_EXCHANGE, URGENT_EXCHANGE, WORK_EXCHANGE, Topology, routing_key
+from onevoice.bus.topology import EVENTS_EXCHANGE, IN_EXCHANGE, URGENT_EXCHANGE, WORK_EXCHANGE, Topology, routing_key
 from onevoice.errors import ConfigurationError, OperatorError, TransientError
-from onevoice.messages import Envelope, Work
+from onevoice.messages import Envelope, Event, Work
 
 HEARTBEAT_SECONDS = 30
 _SHORT_TEXT_BYTES = 255
@@ -78,6 +78,21 @@ class RabbitBus:
                     message_id=None,
                 )
                 for one in work
+            ]
+        )
+
+    def publish_events(self, events: Sequence[Event]) -> None:
+        """See `Bus.publish_events`."""
+        self._publisher.publish(
+            [
+                Outgoing(
+                    exchange=EVENTS_EXCHANGE,
+                    routing_key=one.type,
+                    body=event_json(one),
+                    message_id=str(one.id),
+                    mandatory=False,
+                )
+                for one in events
             ]
         )
 

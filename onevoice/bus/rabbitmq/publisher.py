@@ -32,12 +32,13 @@ _PERSISTENT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One message to publish."""
+    """One message to publish; one that is not `mandatory` may find no queue."""
 
     exchange: str
     routing_key: str
     body: bytes
     message_id: str | None
+    mandatory: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -169,7 +170,7 @@ class Publisher:
             message.routing_key,
             message.body,
             pika.BasicProperties(content_type=CONTENT_TYPE, delivery_mode=_PERSISTENT, message_id=message.message_id),
-            mandatory=True,
+            mandatory=message.mandatory,
         )
 
     def _confirmed(self, channel: Channel, frame: Any) -> None:

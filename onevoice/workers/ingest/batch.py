@@ -24,6 +24,7 @@ from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
+from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, merge
@@ -34,6 +35,7 @@ from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 from onevoice.workers.ingest.trial import begin_trial, end_trial
 from onevoice.workers.marks import hold_marks, load_marks, save_marks
+from onevoice.workers.outbox import tell
 
 _KEY = ("system", "stream", "key")
 
@@ -44,6 +46,17 @@ class BatchResult:
 
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     obligations: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Accepted:
+    """What a batch said: the records, the acts to be stored, those that are new or count no more, a state a message."""
+
+    records: dict[RecordRef, Record]
+    acts: list[Act]
+    added: list[Act]
+    gone: list[Act]
+    states: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,7 +129,8 @@ class Ingest:
         result = BatchResult()
         incoming = [p for p in prepared if isinstance(p, Incoming)]
         rejected = [p.row() for p in prepared if isinstance(p, Rejected)]
-        records, acts, states = self._accept(connection, incoming, now)
+        accepted = self._accept(connection, incoming, now)
+        records, acts, states = accepted.records, accepted.acts, accepted.states
         rejected += [conflict_row(i) for i, state in zip(incoming, states, strict=True) if state == "conflict"]
         keep(connection, rejected)
         result.counts["quarantined"] += len(rejected)
@@ -130,6 +144,14 @@ class Ingest:
         customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
         customers |= _customers_at(connection, acts)
         merged = merge(loaded, customers, self.survivorship, now=now)
+        tell(
+            connection,
+            [
+                *customer_events(merged, now=now),
+                *interaction_events(connection, records.values(), now=now),
+                *consent_events(connection, self.gate, added=accepted.added, gone=accepted.gone, now=now),
+            ],
+        )
         result.obligations = self._oblige(connection, merged, acts, now, one_cause(incoming, states))
         note_messages(connection, incoming, states, now)
         for state in states:
@@ -147,12 +169,11 @@ class Ingest:
         regrouping = regroup(loaded, customers, {})
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
+        tell(connection, customer_events(merged, now=now))
         self._oblige(connection, merged, [], now, None)
         return frozenset(merged)
 
-    def _accept(
-        self, connection: Connection, incoming: Sequence[Incoming], now: datetime
-    ) -> tuple[dict[RecordRef, Record], list[Act], list[str]]:
+    def _accept(self, connection: Connection, incoming: Sequence[Incoming], now: datetime) -> _Accepted:
         known = known_effects(connection, incoming)
         refs = {i.ref for i in incoming}
         marks = hold_marks(connection, refs)
@@ -176,14 +197,15 @@ class Ingest:
             if stated is not None:
                 acts[stated.id] = stated
         save_marks(connection, {ref: marks[ref] for ref in marks_before if marks[ref] != marks_before[ref]}, now)
-        superseded: list[UUID] = []
+        added, gone = list(acts.values()), list[Act]()
         for ref, record in records.items():
             if record.flags is not flags_before.get(ref):
                 before, after = acts_of(ref, flags_before.get(ref, {})), acts_of(ref, record.flags)
-                superseded += before.keys() - after.keys()
+                gone += [act for k, act in before.items() if k not in after]
+                added += [act for k, act in after.items() if k not in before]
                 acts.update({k: act for k, act in after.items() if act != before.get(k)})
-        _save_acts(connection, acts.values(), superseded, now)
-        return records, list(acts.values()), states
+        _save_acts(connection, acts.values(), [act.id for act in gone], now)
+        return _Accepted(records=records, acts=list(acts.values()), added=added, gone=gone, states=states)
 
     def _oblige(
         self,

@@ -19,12 +19,18 @@ from onevoice.workers.ingest.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """A customer as it stands at this point of the transaction."""
+    """A customer as it stands at this point of the transaction; `before` is its golden record as the store had it."""
 
     id: UUID
     members: Sequence[Record]
     golden: Json
-    changed: bool
+    before: Json | None
+    revision: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the golden record is another one."""
+        return self.golden != self.before
 
 
 def merge(
@@ -49,14 +55,15 @@ def merge(
     for customer_id, members in grouped.items():
         golden = unflatten(golden_values(customer_claims(members), policy))
         revision, before = standing.get(customer_id, (0, None))
-        merged[customer_id] = Customer(id=customer_id, members=members, golden=golden, changed=golden != before)
+        revision += golden != before
+        merged[customer_id] = Customer(id=customer_id, members=members, golden=golden, before=before, revision=revision)
         if golden != before:
             rows.append(
                 {
                     "id": customer_id,
                     "type": members[0].type,
                     "golden": golden,
-                    "revision": revision + 1,
+                    "revision": revision,
                     "updated_at": now,
                 }
             )

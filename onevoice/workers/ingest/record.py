@@ -29,6 +29,7 @@ class Record:
         fresh: not in the store yet.
         touched: to be written.
         stored: the canonical record as the store has it; None when it has none.
+        stored_customer: the customer that the store has it under; None when it has none.
     """
 
     id: UUID
@@ -52,6 +53,7 @@ class Record:
     fresh: bool = True
     touched: bool = False
     stored: Json | None = None
+    stored_customer: UUID | None = None
 
     @property
     def is_party(self) -> bool:
@@ -107,6 +109,7 @@ def record_of(row: Row[Any]) -> Record:
         party_key=row.party_key,
         point=row.point,
         customer_id=row.customer_id,
+        stored_customer=row.customer_id,
         identity_hash=row.identity_hash,
         fresh=False,
     )

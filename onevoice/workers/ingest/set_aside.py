@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from onevoice.bus import Delivery, envelope_identity
 from onevoice.store import upsert
 from onevoice.store.tables import quarantine
+from onevoice.workers.outbox import event, tell
 
 _UPDATED = (
     "user_id",
@@ -59,9 +60,11 @@ def quarantine_row(
     }
 
 
-def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Store quarantine rows; one message is one row, however often it fails."""
+def keep(connection: Connection, rows: Sequence[dict[str, Any]], *, announce: bool = True) -> None:
+    """Store quarantine rows, and tell of them; one message is one row, however often it fails."""
     unique = list({row["id"]: row for row in rows}.values())
+    if announce:
+        tell(connection, [event("quarantine.added", row["id"], _told(row), now=row["created_at"]) for row in unique])
     upsert(
         connection,
         quarantine,
@@ -70,6 +73,11 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         update=_UPDATED,
         expressions={"attempts": "quarantine.attempts + 1"},
     )
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Where it came from and what is wrong, which holds no values; not the message itself."""
+    return {name: row[name] for name in ("system", "stream", "key", "step", "reason", "pointers", "fingerprint")}
 
 
 def _id(system: str, message_id: str, body: bytes) -> UUID:

@@ -26,8 +26,9 @@ def begin_trial(connection: Connection, delivery: Delivery) -> bool:
     rows = rows_by_keys(connection, quarantine, columns, key=["id"], keys=[(row_id,)])
     before = next((r.reason for r in rows if r.step == STEP and r.resolved_at is None), None)
     reason = REASONS[min(REASONS.index(before) + 1, len(REASONS) - 1)] if before in REASONS else REASONS[0]
-    keep(connection, [quarantine_row(delivery, step=STEP, reason=reason)])
-    return reason != REASONS[-1]
+    condemned = reason == REASONS[-1]
+    keep(connection, [quarantine_row(delivery, step=STEP, reason=reason)], announce=condemned)
+    return not condemned
 
 
 def end_trial(connection: Connection, delivery: Delivery) -> None:
