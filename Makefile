@@ -91,6 +91,7 @@ types: setup ## Check the types
 .PHONY: bench
 bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a rival
 	.venv-bench/bin/python -m benchmarks
+	.venv-bench/bin/python -m benchmarks.mapping
 
 .PHONY: docs
 docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/

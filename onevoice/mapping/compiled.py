@@ -6,9 +6,8 @@ records and permissions and gives source fields to write. The rule kept: get(put
 
 from collections.abc import Callable
 from collections.abc import Mapping as Table
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping.conversion import moment
@@ -21,15 +20,8 @@ from onevoice.versions import version_text
 
 _UNREADABLE = object()
 
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The steps that fill one object or one entry of a list, or a single value."""
-
-    head: str
-    slot: str | None
-    steps: tuple[Step, ...]
-    constants: tuple[Step, ...]
+# What fills one object, one entry of a list or one value: head, slot, (leaf, reader) of each rule, constants by leaf.
+_Group: TypeAlias = tuple[str, str | None, tuple[tuple[str, Callable[[Json], Any]], ...], dict[str, Any]]
 
 
 class Mapping:
@@ -50,7 +42,7 @@ class Mapping:
         self._key, self._version, self._occurred_at = file.key, file.version, file.occurred_at
         self._groups = _grouped(steps)
         self._observers = tuple(observer.observe for observer in observers if observer.observe is not None)
-        self._flag_origins = {observer.path: observer.origin for observer in observers if observer.observe is not None}
+        self._origins = _origins(steps, observers)
         self._writers = tuple(step for step in steps if step.put is not None) if file.writable else ()
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
@@ -99,28 +91,27 @@ class Mapping:
             raise RecordError(f"{self.name}: `occurred_at` is no time with zone", pointers=where) from None
 
     def to_canonical(self, data: Json) -> Mapped:
-        """Return the canonical record, the flags observed and the origin of each leaf and flag.
+        """Return the canonical record, the flags observed, and the origin of each leaf and flag that there may be.
 
         Raises:
             RecordError: a value cannot be read; names the step and the pointer, not the value.
         """
         canonical: Json = {}
-        origins: dict[str, tuple[str, ...]] = {}
-        for group in self._groups:
-            part: Json = {}
-            for step in group.steps:
-                value = step.get(data)
+        for head, slot, gets, constants in self._groups:
+            part: Json = {} if slot is None else {"kind": slot}
+            for leaf, get in gets:
+                value = get(data)
                 if value is not None:
-                    part[step.leaf] = value
-                    origins.update(step.origins)
-            if not part and group.steps:
+                    part[leaf] = value
+            if gets and len(part) == (slot is not None):
                 continue
-            for step in group.constants:
-                part[step.leaf] = step.get(data)
-                origins.update(step.origins)
-            _place(canonical, group, part)
-        origins.update(self._flag_origins)
-        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=origins)
+            if constants:
+                part.update(constants)
+            if slot is not None:
+                canonical.setdefault(head, []).append(part)
+            else:
+                canonical[head] = part.get("", part)
+        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self._origins)
 
     def observe(self, data: Json) -> tuple[ObservedFlag, ...]:
         """Return what the record's consent fields say, without mapping the rest.
@@ -206,23 +197,22 @@ def _grouped(steps: tuple[Step, ...]) -> tuple[_Group, ...]:
         if step.reads:
             places.setdefault((step.head, step.slot), []).append(step)
     return tuple(
-        _Group(
+        (
             head,
             slot,
-            tuple(step for step in inside if not step.constant),
-            tuple(step for step in inside if step.constant),
+            tuple((step.leaf, step.get) for step in inside if not step.constant),
+            {step.leaf: step.get({}) for step in inside if step.constant},
         )
         for (head, slot), inside in places.items()
     )
 
 
-def _place(canonical: Json, group: _Group, part: Json) -> None:
-    if group.slot is not None:
-        canonical.setdefault(group.head, []).append({"kind": group.slot, **part})
-    elif "" in part:
-        canonical[group.head] = part[""]
-    else:
-        canonical[group.head] = part
+def _origins(steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> dict[str, tuple[str, ...]]:
+    origins: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        if step.reads:
+            origins |= step.origins
+    return origins | {one.path: one.origin for one in observers if one.observe is not None}
 
 
 def _tried(read: Callable[[Json], object], data: Json) -> object:

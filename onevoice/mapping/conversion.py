@@ -11,10 +11,10 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from onevoice.mapping.paths import read_source
+from onevoice.mapping.paths import make_reader
 from onevoice.mapping.phone import from_e164, known_region, to_e164
 from onevoice.mapping.rule import Rule
-from onevoice.mapping.table import Conversion, Get, same, table_conversion
+from onevoice.mapping.table import Conversion, same, table_conversion
 from onevoice.messages import Json
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -67,7 +67,7 @@ def moment(raw: Any) -> datetime:
     return value.astimezone(UTC)
 
 
-def _as_it_is(raw: Any, _data: Json) -> Any:
+def _as_it_is(raw: Any) -> Any:
     return raw
 
 
@@ -77,24 +77,26 @@ def _string(raw: Any) -> str:
     return raw
 
 
-def _text(raw: Any, _data: Json) -> str | None:
-    return _string(raw).strip() or None
+def _text(raw: Any) -> str | None:
+    if not isinstance(raw, str):
+        raise ValueError("not text")  # noqa: TRY004 - one kind of error for every unreadable value
+    return raw.strip() or None
 
 
-def _text_of_number(raw: Any, data: Json) -> str | None:
+def _text_of_number(raw: Any) -> str | None:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return str(raw)
-    return _text(raw, data)
+    return _text(raw)
 
 
-def _date(raw: Any, _data: Json) -> str:
+def _date(raw: Any) -> str:
     try:
         return date.fromisoformat(_string(raw).strip()).isoformat()
     except ValueError:
         raise ValueError("no ISO date") from None
 
 
-def _datetime(raw: Any, _data: Json) -> str:
+def _datetime(raw: Any) -> str:
     # strftime would write the year 33 with two digits; isoformat pads it.
     return moment(raw).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
@@ -106,21 +108,21 @@ def _checked_email(text: str) -> str | None:
     return address if fits and _EMAIL.fullmatch(address) else None
 
 
-def _email(raw: Any, _data: Json) -> str:
+def _email(raw: Any) -> str:
     address = _checked_email(_string(raw))
     if address is None:
         raise ValueError("no e-mail address")
     return address
 
 
-def _country(raw: Any, _data: Json) -> str | None:
+def _country(raw: Any) -> str | None:
     code = _string(raw).strip().upper()
     if code and not _COUNTRY.fullmatch(code):
         raise ValueError("no country code of two letters")
     return code or None
 
 
-def _language(raw: Any, _data: Json) -> str | None:
+def _language(raw: Any) -> str | None:
     tag = _string(raw).strip().lower()
     found = _LANGUAGE.fullmatch(tag)
     if tag and not found:
@@ -128,7 +130,7 @@ def _language(raw: Any, _data: Json) -> str | None:
     return found[1] if found else None
 
 
-def _decimal(raw: Any, _data: Json) -> str:
+def _decimal(raw: Any) -> str:
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise ValueError("no number")  # noqa: TRY004 - one kind of error for every unreadable value
     try:
@@ -140,7 +142,7 @@ def _decimal(raw: Any, _data: Json) -> str:
     return f"{number:f}"
 
 
-def _bool(raw: Any, _data: Json) -> bool:
+def _bool(raw: Any) -> bool:
     found = {"true": True, "false": False}.get(raw.strip().lower()) if isinstance(raw, str) else raw
     if not isinstance(found, bool):
         raise ValueError("neither true nor false")  # noqa: TRY004 - one kind of error for every unreadable value
@@ -151,38 +153,36 @@ def _bool_text(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _region(rule: Rule, default: str) -> Callable[[Json], str]:
-    if rule.region is None or not rule.region.startswith("$."):
-        fixed = rule.region or default
-        return lambda _data: fixed
-    path = rule.region.removeprefix("$.")
-    return lambda data: known_region(read_source(data, path)) or default
-
-
 def _phone(rule: Rule, default: str) -> Conversion:
-    region, style = _region(rule, default), rule.style or "e164"
-    home = rule.region if rule.region and not rule.region.startswith("$.") else default
+    style = rule.style or "e164"
+    if rule.region is None or not rule.region.startswith("$."):
+        home = rule.region or default
+        return Conversion(lambda raw: _number(raw, home), lambda number: from_e164(number, style, home))
+    country = make_reader(rule.region.removeprefix("$."))
 
     def get(raw: Any, data: Json) -> str | None:
-        text = _string(raw)
-        number = to_e164(text, region(data))
-        if number is None and not text.isspace():
-            raise ValueError("no telephone number")
-        return number
+        return _number(raw, known_region(country(data)) or default)
 
-    return Conversion(get, lambda number: from_e164(number, style, home))
+    return Conversion(get, lambda number: from_e164(number, style, default), of_record=True)
+
+
+def _number(raw: Any, region: str) -> str | None:
+    number = to_e164(_string(raw), region)
+    if number is None and not raw.isspace():
+        raise ValueError("no telephone number")
+    return number
 
 
 def _point(rule: Rule, default: str) -> Conversion:
-    phone = _phone(rule, default).get
+    phone = _phone(rule, default)
 
     def get(raw: Any, data: Json) -> str | None:
         if rule.kind == "email" or (rule.kind is None and "@" in _string(raw)):
-            return f"email:{_email(raw, data)}"
-        number = phone(raw, data)
+            return f"email:{_email(raw)}"
+        number = phone.get(raw, data) if phone.of_record else phone.get(raw)
         return f"phone:{number}" if number else None
 
-    return Conversion(get, lambda point: point.partition(":")[2])
+    return Conversion(get, lambda point: point.partition(":")[2], of_record=True)
 
 
 def _make_text(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
@@ -194,8 +194,8 @@ def _make_reference(rule: Rule, field: Mapping[str, Any], _region: str) -> Conve
     stream = rule.stream
     whole = source_types(field) == {"integer"}
 
-    def get(raw: Any, data: Json) -> Json | None:
-        key = _text_of_number(raw, data)
+    def get(raw: Any) -> Json | None:
+        key = _text_of_number(raw)
         return {"stream": stream, "key": key} if key else None
 
     return Conversion(get, lambda party: int(party["key"]) if whole else party["key"])
@@ -213,7 +213,7 @@ def _make_language(rule: Rule, _field: Mapping[str, Any], _region: str) -> Conve
     return Conversion(_language, str.upper if rule.style == "upper" else same)
 
 
-_PLAIN: dict[str, Get] = {
+_PLAIN: dict[str, Callable[[Any], Any]] = {
     "as it is": _as_it_is,
     "date": _date,
     "datetime": _datetime,

@@ -9,7 +9,7 @@ from typing import Any
 
 from onevoice.errors import RecordError
 from onevoice.mapping.file import MappingFile
-from onevoice.mapping.paths import pointer, read_source
+from onevoice.mapping.paths import make_reader, pointer
 from onevoice.mapping.rule import FlagRule
 from onevoice.messages import Json, ObservedFlag, Permission
 
@@ -55,8 +55,10 @@ def _observation(rule: FlagRule, path: str, name: str) -> Callable[[Json], Obser
         for raw, said in rule.observed.items()
     }
 
+    read = make_reader(path)
+
     def observe(data: Json) -> ObservedFlag:
-        raw = read_source(data, path)
+        raw = read(data)
         if raw is None or raw == "":
             return none
         try:

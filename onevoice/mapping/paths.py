@@ -5,7 +5,7 @@ Source paths are dotted names. The rule kept: `unflatten(flatten(record)) == rec
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,22 @@ def unflatten(flat: Mapping[str, Any]) -> Json:
                 canonical.setdefault(target.head, []).append(entry)
             entry[target.leaf] = value
     return canonical
+
+
+def make_reader(path: str) -> Callable[[Json], Any]:
+    """Return `read_source` for one path; the common depths are taken apart once."""
+    names = path.split(".")
+    if len(names) == 1:
+        return lambda data: data.get(path)
+    if len(names) > 2:
+        return lambda data: read_source(data, path)
+    outer, inner = names
+
+    def read(data: Json) -> Any:
+        found = data.get(outer)
+        return found.get(inner) if isinstance(found, dict) else None
+
+    return read
 
 
 def read_source(data: Json, path: str) -> Any:

@@ -1,13 +1,15 @@
 """Telephone numbers between how a system writes them and E.164.
 
 Takes text and a region; gives E.164 or None for what is no possible number. Parsing is the dearest step of a mapping,
-so both directions are cached.
+so that numbers in everyday notation take a short way, and both directions are cached.
 """
 
 import re
 from functools import lru_cache
 
 import phonenumbers
+
+from onevoice.mapping.numbering import everyday_e164
 
 _CACHE = 1 << 16
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -16,6 +18,11 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 @lru_cache(maxsize=_CACHE)
 def to_e164(text: str, region: str) -> str | None:
     """Return the number in E.164, or None when it is no possible one; `region` rules numbers without a plus sign."""
+    return everyday_e164(text, region) or parsed_e164(text, region)
+
+
+def parsed_e164(text: str, region: str) -> str | None:
+    """Return what `to_e164` does by way of the full parser alone: what the short way is held to."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

@@ -12,8 +12,9 @@ from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping.conversion import make_conversion
 from onevoice.mapping.expression import compile_expression, named_fields
 from onevoice.mapping.file import MappingFile
-from onevoice.mapping.paths import pointer, read_source
+from onevoice.mapping.paths import make_reader, pointer
 from onevoice.mapping.rule import Rule
+from onevoice.mapping.table import Conversion
 from onevoice.messages import Json
 
 Read = Callable[[Json], Any]
@@ -80,7 +81,7 @@ def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, r
     put = None
     if rule.source is not None:
         conversion = make_conversion(rule, field_schema(source, rule.source) or {}, region)
-        get = _reader(rule, rule.source, conversion.get, file.name)
+        get = _reader(rule, rule.source, conversion, file.name)
         put = conversion.put if rule.direction != "in" and rule.write != "never" else None
         sources: tuple[str, ...] = (rule.source,)
     elif rule.compute is not None:
@@ -109,15 +110,15 @@ def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, r
     )
 
 
-def _reader(rule: Rule, path: str, convert: Callable[[Any, Json], Any], name: str) -> Read:
-    nested, drop = "." in path, rule.drop_invalid
+def _reader(rule: Rule, path: str, conversion: Conversion, name: str) -> Read:
+    drop, convert, of_record, read = rule.drop_invalid, conversion.get, conversion.of_record, make_reader(path)
 
     def get(data: Json) -> Any:
-        raw = read_source(data, path) if nested else data.get(path)
+        raw = read(data)
         if raw is None or raw == "":
             return None
         try:
-            return convert(raw, data)
+            return convert(raw, data) if of_record else convert(raw)
         except ValueError:
             if drop:
                 return None

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onevoice.mapping.rule import Rule
-from onevoice.messages import Json
 
-Get = Callable[[Any, Json], Any]
-Put = Callable[[Any], Any]
 _MISSING = object()
 
 
@@ -21,12 +18,14 @@ class Conversion:
     """One two-way step.
 
     Attributes:
-        get: source value and its record -> canonical value; None when it counts as absent; ValueError when unreadable.
+        get: source value -> canonical value; None when it counts as absent; ValueError when unreadable.
         put: canonical value -> source value, None to leave the field; None when there is no way back.
+        of_record: `get` takes the source record as its second argument.
     """
 
-    get: Get
-    put: Put | None
+    get: Callable[..., Any]
+    put: Callable[[Any], Any] | None
+    of_record: bool = False
 
 
 def same(value: Any) -> Any:
@@ -38,7 +37,7 @@ def table_conversion(rule: Rule) -> Conversion:
     """Return the conversion of a rule with `values`."""
     values, outside, has_otherwise = dict(rule.values or {}), rule.outside, rule.has_otherwise
 
-    def get(raw: Any, _data: Json) -> Any:
+    def get(raw: Any) -> Any:
         try:
             found = values.get(raw, _MISSING)
         except TypeError:  # a list or an object is in no table

@@ -19,7 +19,8 @@ TARGET = Target(head="name", leaf="given")
 
 def get(convert: str, raw: Any, types: str = "string") -> Any:
     rule = Rule(target=TARGET, source="A", convert=convert)
-    return make_conversion(rule, {"type": types}, "GB").get(raw, {})
+    conversion = make_conversion(rule, {"type": types}, "GB")
+    return conversion.get(raw, {}) if conversion.of_record else conversion.get(raw)
 
 
 @given(st.emails() | st.from_regex(r"[^\s@]{1,30}@[^\s@]{1,30}", fullmatch=True))
