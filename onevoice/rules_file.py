@@ -110,6 +110,13 @@ class Section:
         self.demand(sound, name, "lines `text: text`")
         return dict(value)
 
+    def counts(self, name: str) -> Mapping[str, int]:
+        """Return a mapping from text to a whole number of at least 1."""
+        value = self._value(name)
+        whole = isinstance(value, dict) and all(isinstance(n, int) and n >= 1 for n in value.values())
+        self.demand(whole and _is_texts(list(value)), name, "lines `text: whole number above 0`")
+        return dict(value)
+
     def text_lists(self, name: str) -> Mapping[str, tuple[str, ...]]:
         """Return a mapping from text to a list of texts."""
         value = self._value(name)

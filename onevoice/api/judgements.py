@@ -1,4 +1,7 @@
-"""Who is who, as people say: merge, split, and taking either back. The operator's name is the actor."""
+"""Who is who, as people say: merge, split, same, different, pinned values, and taking any of it back.
+
+The operator's name is the actor.
+"""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -41,8 +44,30 @@ class Split(BaseModel):
     reason: Reason
 
 
+class Say(BaseModel):
+    """Say that two records are the same customer's, or different ones'; they need not be known yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["same", "different"]
+    records: tuple[Reference, Reference]
+    reason: Reason
+
+
+class PinValue(BaseModel):
+    """Fix one golden value, whatever the systems say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["pin"]
+    customer: Reference
+    path: str = Field(max_length=100)
+    value: str | bool | int | list[str]
+    reason: Reason
+
+
 class Retract(BaseModel):
-    """Take a judgement back."""
+    """Take a judgement or a pin back."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,12 +75,12 @@ class Retract(BaseModel):
     judgement: UUID
 
 
-Change = Annotated[Merge | Split | Retract, Body(discriminator="action")]
+Change = Annotated[Merge | Split | Say | PinValue | Retract, Body(discriminator="action")]
 
 
 @router.post("/judgements", status_code=201)
 def judge(change: Change, operator: Operator, customers: CustomersHere) -> JudgementResult:
-    """Merge two customers, split one, or retract a judgement.
+    """Merge two customers, split one, judge two records, pin a value, or retract any of it.
 
     What contradicts standing judgements is refused with the chain shown (409) and changes nothing.
     """
@@ -66,6 +91,12 @@ def judge(change: Change, operator: Operator, customers: CustomersHere) -> Judge
         customer = one_customer(customers, change.customer)
         records = {_record(ref) for ref in change.records}
         return customers.split(customer, records, actor=operator, reason=change.reason)
+    if isinstance(change, Say):
+        a, b = (_record(ref) for ref in change.records)
+        return customers.say(change.action, a, b, actor=operator, reason=change.reason)
+    if isinstance(change, PinValue):
+        customer = one_customer(customers, change.customer)
+        return customers.pin(customer, change.path, change.value, actor=operator, reason=change.reason)
     return customers.retract(change.judgement, actor=operator)
 
 

@@ -107,15 +107,32 @@ def split(
         _tell(_customers(hub).split(reference, refs, actor=actor_of(actor), reason=reason))
 
 
+@app.command("pin")
+def pin(
+    reference: Reference,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="As show and explain have it: name.family")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The value that is to stand.")],
+    reason: Reason,
+    actor: Actor = None,
+    config: ConfigPath = None,
+) -> None:
+    """Fix one golden value, whatever the systems say; 'unmerge' with the pin's id takes it back.
+
+    Example: onevoice customer pin rec:crm:Contact:003A name.family Lee-Hill --reason "saw the certificate"
+    """
+    with hub_of(config) as hub:
+        _tell(_customers(hub).pin(reference, path, value, actor=actor_of(actor), reason=reason))
+
+
 @app.command("unmerge")
 def unmerge(
     judgement: Annotated[
-        UUID, typer.Argument(metavar="JUDGEMENT", help="Its id, as merge, split and explain show it.")
+        UUID, typer.Argument(metavar="JUDGEMENT", help="Its id, as merge, split, pin and explain show it.")
     ],
     actor: Actor = None,
     config: ConfigPath = None,
 ) -> None:
-    """Take a merge or a split back, as if it had never been said.
+    """Take a merge, a split or a pin back, as if it had never been said.
 
     Example: onevoice customer unmerge 0197a3c4-8a51-7cc2-a0a7-0f4c1d1f5a11
     """
@@ -132,6 +149,10 @@ def _customers(hub: "Hub") -> "Customers":
 def _tell(result: "JudgementResult", *, retracted: bool = False) -> None:
     for said in result.judgements:
         done(f"{'retracted' if retracted else 'judged'} {said.verdict}: {said.a} and {said.b}  (judgement {said.id})")
+    if result.pin is not None:
+        done(f"{'unpinned' if retracted else 'pinned'} {result.pin.path}  (pin {result.pin.id})")
+        if not retracted:
+            note(f"back: onevoice customer unmerge {result.pin.id}")
     note(f"now: {', '.join(f'customer {c}' for c in result.customers)}")
     if not retracted and result.judgements:
         note(f"back: onevoice customer unmerge {result.judgements[0].id}")

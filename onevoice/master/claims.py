@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from onevoice.messages import RecordRef
 
@@ -29,6 +30,24 @@ class Claim:
     ref: RecordRef
     time: datetime
     mapping_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A value that a person fixed by hand; it hangs on a record, so that it stays with it through merges and splits.
+
+    Attributes:
+        ref: the record; the customer that holds it has the value.
+        time: when the person said so.
+    """
+
+    id: UUID
+    ref: RecordRef
+    path: str
+    value: Any
+    actor: str
+    reason: str
+    time: datetime
 
 
 def claims_of(

@@ -6,9 +6,10 @@ Takes a golden record, gives rows for a table. The one rule: every claim appears
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from onevoice.master.claims import Claim
-from onevoice.master.golden import Golden
+from onevoice.master.golden import Decision, Golden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class ValueRow:
     """One golden value with its provenance.
 
     `value` is None, and so is the provenance, where the record that won the attribute as a whole says nothing there.
+    `pin` is the id of the pin that fixes the value; then there is no record that it comes from.
     """
 
     path: str
@@ -27,26 +29,30 @@ class ValueRow:
     mapping_version: str | None
     rule: str
     losers: tuple[Claim, ...]
+    pin: UUID | None = None
 
 
 def explain(golden: Golden) -> tuple[ValueRow, ...]:
     """Return one row a path, in order of path."""
-    rows = [
-        ValueRow(
-            path=path,
-            value=decision.winner.value,
-            system=decision.winner.ref.system,
-            stream=decision.winner.ref.stream,
-            key=decision.winner.ref.key,
-            time=decision.winner.time,
-            mapping_version=decision.winner.mapping_version,
-            rule=decision.rule,
-            losers=decision.losers,
-        )
-        for path, decision in golden.decisions.items()
-    ]
+    rows = [_row(path, decision) for path, decision in golden.decisions.items()]
     rows += [_empty(path, losers) for path, losers in golden.left_out.items()]
     return tuple(sorted(rows, key=lambda row: row.path))
+
+
+def _row(path: str, decision: Decision) -> ValueRow:
+    won = decision.winner
+    return ValueRow(
+        path=path,
+        value=decision.value,
+        system=won.ref.system if won else None,
+        stream=won.ref.stream if won else None,
+        key=won.ref.key if won else None,
+        time=won.time if won else None if decision.pin is None else decision.pin.time,
+        mapping_version=won.mapping_version if won else None,
+        rule=decision.rule,
+        losers=decision.losers,
+        pin=decision.pin.id if decision.pin else None,
+    )
 
 
 def _empty(path: str, losers: tuple[Claim, ...]) -> ValueRow:

@@ -1,26 +1,36 @@
-"""The golden record: the claims of a customer's records, reduced to one value an attribute.
+"""The golden record: the claims and pins of a customer's records, reduced to one value an attribute.
 
-Takes claims and the policy, gives values and, where asked, the decision behind each. The one rule: a pure function of
-the two: no clock, no order of arrival, no id.
+Takes claims, pins and the policy, gives values and, where asked, the decision behind each. The one rule: a pure
+function of the three: no clock, no order of arrival, no id. Trust decays against the newest claim on the attribute.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
 from typing import Any
 
 import orjson
 
-from onevoice.master.claims import Claim
+from onevoice.master.claims import Claim, Pin
 from onevoice.master.survivorship import Rule, Survivorship
 from onevoice.messages import RecordRef
+
+Order = Callable[[Claim], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Why a value stands. `losers` are the other claims on the path, the best first; `rule` says why in words."""
+    """Why a value stands.
 
-    winner: Claim
+    Attributes:
+        winner: the claim that won; None where a person pinned the value.
+        pin: the pin that fixes the value, if any does.
+        losers: the other claims on the path, the best first.
+        rule: says why in words.
+    """
+
+    value: Any
+    winner: Claim | None
+    pin: Pin | None
     losers: tuple[Claim, ...]
     rule: str
 
@@ -41,32 +51,28 @@ class Golden:
     left_out: dict[str, tuple[Claim, ...]]
 
 
-def golden_values(claims: Sequence[Claim], policy: Survivorship) -> dict[str, Any]:
+def golden_values(claims: Sequence[Claim], policy: Survivorship, pins: Iterable[Pin] = ()) -> dict[str, Any]:
     """Return the golden values alone, canonical path -> value in order of path: what `golden` gives, only faster."""
-    best: dict[str, Claim] = {}
-    wholes: dict[str, list[Claim]] = {}
-    unit_of = policy.unit
+    units: dict[str, list[Claim]] = {}
     for claim in claims:
-        unit = unit_of(claim.path)
-        if unit.rule.whole:
-            wholes.setdefault(unit.path, []).append(claim)
+        units.setdefault(policy.unit(claim.path).path, []).append(claim)
+    values: dict[str, Any] = {}
+    for found in units.values():
+        if len(found) == 1:
+            values[found[0].path] = found[0].value
             continue
-        standing = best.get(unit.path)
-        if standing is None or _order(claim, standing, unit.rule) < 0:
-            best[unit.path] = claim
-    for found in wholes.values():
-        rule = unit_of(found[0].path).rule
-        records: dict[RecordRef, list[Claim]] = {}
-        for claim in found:
-            records.setdefault(claim.ref, []).append(claim)
-        for claim in _foremost(records.values(), rule):
-            standing = best.get(claim.path)
-            if standing is None or _order(claim, standing, rule) < 0:
-                best[claim.path] = claim
-    return {path: best[path].value for path in sorted(best)}
+        rule = policy.unit(found[0].path).rule
+        if rule.whole:
+            foremost = _foremost(_by_record(found), rule)
+            ranked = sorted(foremost, key=_order(foremost, rule), reverse=True)
+            values |= {claim.path: claim.value for claim in ranked}
+        else:
+            values[found[0].path] = min(found, key=_order(found, rule)).value
+    values |= {path: pin.value for path, pin in standing_pins(pins).items()}
+    return {path: values[path] for path in sorted(values)}
 
 
-def golden(claims: Sequence[Claim], policy: Survivorship) -> Golden:
+def golden(claims: Sequence[Claim], policy: Survivorship, pins: Iterable[Pin] = ()) -> Golden:
     """Return the golden values with the decision behind each."""
     by_unit: dict[str, list[Claim]] = {}
     for claim in claims:
@@ -75,63 +81,83 @@ def golden(claims: Sequence[Claim], policy: Survivorship) -> Golden:
     left_out: dict[str, tuple[Claim, ...]] = {}
     for found in by_unit.values():
         rule = policy.unit(found[0].path).rule
-        records = _records_in_order(found, rule) if rule.whole else [_in_order(found, rule)]
+        records = _records_in_order(found, rule) if rule.whole else [sorted(found, key=_order(found, rule))]
         winning = {claim.path for claim in records[0]}
         for path, ranked in _by_path(records).items():
             if path in winning:
                 words = _words(records, ranked, rule)
-                decisions[path] = Decision(winner=ranked[0], losers=tuple(ranked[1:]), rule=words)
+                decisions[path] = Decision(
+                    value=ranked[0].value, winner=ranked[0], pin=None, losers=tuple(ranked[1:]), rule=words
+                )
             else:
                 left_out[path] = tuple(ranked)
+    for path, pin in standing_pins(pins).items():
+        decisions[path] = _pinned(pin, decisions.get(path), left_out.pop(path, ()))
     return Golden(
-        values={path: decisions[path].winner.value for path in sorted(decisions)},
+        values={path: decisions[path].value for path in sorted(decisions)},
         decisions={path: decisions[path] for path in sorted(decisions)},
         left_out={path: left_out[path] for path in sorted(left_out)},
     )
 
 
-def _order(one: Claim, other: Claim, rule: Rule) -> int:
-    """Below 0 where `one` goes before `other`; 0 only for claims that say the same."""
-    for strategy in rule.prefer:
-        if strategy == "trust":
-            ahead = rule.rank(one.ref.system) - rule.rank(other.ref.system)
-            if ahead:
-                return ahead
-        elif one.time != other.time:
-            return -1 if one.time > other.time else 1
-    if one.ref != other.ref:
-        return -1 if one.ref < other.ref else 1
-    left, right = _text(one), _text(other)
-    return (left > right) - (left < right)
+def standing_pins(pins: Iterable[Pin]) -> dict[str, Pin]:
+    """Return the pin that holds at each path: the latest one; of equally late ones the first by record and value."""
+    standing: dict[str, Pin] = {}
+    for pin in sorted(pins, key=lambda p: (-p.time.timestamp(), p.ref, _text(p.value))):
+        standing.setdefault(pin.path, pin)
+    return standing
 
 
-def _text(claim: Claim) -> tuple[str, bytes]:
-    return claim.path, orjson.dumps(claim.value, option=orjson.OPT_SORT_KEYS, default=str)
+def _pinned(pin: Pin, without: Decision | None, left_out: tuple[Claim, ...]) -> Decision:
+    losers = left_out if without is None or without.winner is None else (without.winner, *without.losers)
+    return Decision(value=pin.value, winner=None, pin=pin, losers=losers, rule=f"pinned by {pin.actor}: {pin.reason}")
 
 
-def _in_order(found: Sequence[Claim], rule: Rule) -> list[Claim]:
-    def order(one: Claim, other: Claim) -> int:
-        return _order(one, other, rule)
+def _order(found: Iterable[Claim], rule: Rule) -> Order:
+    """The key by which claims that compete are sorted, the best first; equal only for claims that say the same."""
+    newest = max(claim.time for claim in found)
 
-    return sorted(found, key=cmp_to_key(order))
+    def key(claim: Claim) -> tuple[Any, ...]:
+        ahead: list[Any] = [rule.is_implausible(claim.value)]
+        for strategy in rule.prefer:
+            if strategy == "trust":
+                ahead.append(-rule.trust_left(claim.ref.system, newest - claim.time))
+            else:
+                ahead.append(newest - claim.time)
+        return (*ahead, claim.ref, claim.path, _text(claim.value))
+
+    return key
+
+
+def _text(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+
+
+def _by_record(found: Iterable[Claim]) -> list[list[Claim]]:
+    records: dict[RecordRef, list[Claim]] = {}
+    for claim in found:
+        records.setdefault(claim.ref, []).append(claim)
+    return list(records.values())
+
+
+def _record_key(said: Sequence[Claim], order: Order, rule: Rule) -> tuple[Any, ...]:
+    """A record goes by its oldest claim, and behind all others where any of its values stands for nothing."""
+    return any(rule.is_implausible(claim.value) for claim in said), order(_oldest(said))
+
+
+def _foremost(records: Sequence[list[Claim]], rule: Rule) -> list[Claim]:
+    if len(records) == 1:
+        return records[0]
+    order = _order([_oldest(said) for said in records], rule)
+    return min(records, key=lambda said: _record_key(said, order, rule))
 
 
 def _records_in_order(found: Sequence[Claim], rule: Rule) -> list[list[Claim]]:
     """The claims of each record, the records ordered by their oldest claims."""
-    records: dict[RecordRef, list[Claim]] = {}
-    for claim in _in_order(found, rule):
-        records.setdefault(claim.ref, []).append(claim)
-    oldest = {id(_oldest(claims)): claims for claims in records.values()}
-    return [oldest[id(claim)] for claim in _in_order([_oldest(claims) for claims in records.values()], rule)]
-
-
-def _foremost(records: Iterable[list[Claim]], rule: Rule) -> list[Claim]:
-    foremost, lead = None, None
-    for claims in records:
-        oldest = _oldest(claims)
-        if lead is None or _order(oldest, lead, rule) < 0:
-            foremost, lead = claims, oldest
-    return foremost or []
+    records = _by_record(found)
+    order = _order([_oldest(said) for said in records], rule)
+    ranked = sorted(records, key=lambda said: _record_key(said, order, rule))
+    return [sorted(said, key=_order(said, rule)) for said in ranked]
 
 
 def _oldest(claims: Sequence[Claim]) -> Claim:
@@ -139,11 +165,7 @@ def _oldest(claims: Sequence[Claim]) -> Claim:
 
     Otherwise a later change of something else would lift a half-forgotten address over the one that replaced it.
     """
-    oldest = claims[0]
-    for claim in claims:
-        if claim.time < oldest.time:
-            oldest = claim
-    return oldest
+    return min(claims, key=lambda claim: (claim.time, claim.path, _text(claim.value)))
 
 
 def _by_path(records: Sequence[Sequence[Claim]]) -> dict[str, list[Claim]]:
@@ -160,10 +182,21 @@ def _words(records: Sequence[Sequence[Claim]], ranked: Sequence[Claim], rule: Ru
         return "nobody else says anything"
     whole = f"{rule.attribute} stays whole: " if rule.whole else ""
     between_records = rule.whole and len(records) > 1
-    one, other = (_oldest(records[0]), _oldest(records[1])) if between_records else (ranked[0], ranked[1])
+    claims = [_oldest(said) for said in records] if between_records else ranked
+    one, other = claims[0], claims[1]
+    beaten = records[1] if between_records else ranked[1:2]
+    best = records[0] if between_records else ranked[:1]
+    if any(rule.is_implausible(c.value) for c in beaten) and not any(rule.is_implausible(c.value) for c in best):
+        return f"{whole}what {other.ref.system} says stands for nothing"
+    newest = max(claim.time for claim in claims)
     for strategy in rule.prefer:
-        if strategy == "trust" and rule.rank(one.ref.system) != rule.rank(other.ref.system):
-            return f"{whole}{one.ref.system} is trusted before {other.ref.system}"
-        if strategy == "recency" and one.time != other.time:
-            return f"{whole}{one.ref.system} said it last"
+        if strategy == "recency":
+            if one.time != other.time:
+                return f"{whole}{one.ref.system} said it last"
+            continue
+        left = [rule.trust_left(claim.ref.system, newest - claim.time) for claim in (one, other)]
+        if left[0] != left[1]:
+            once = rule.trust.get(one.ref.system, 0) > rule.trust.get(other.ref.system, 0)
+            why = "is trusted before" if once else "is newer, and age has taken the trust in"
+            return f"{whole}{one.ref.system} {why} {other.ref.system}"
     return f"{whole}equal in trust and time, so the first by system, stream and key"

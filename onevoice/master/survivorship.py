@@ -7,8 +7,9 @@ longest attribute that fits, else the default.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from onevoice.rules_file import Section, content_version, read_yaml
 
@@ -25,17 +26,41 @@ class Rule:
         attribute: as it stands in the file, "default" where no other fits.
         whole: all values below the attribute come from one record.
         prefer: "trust" and "recency", each at most once, in the order in which they decide.
-        ranks: system -> 0 for the most trusted.
+        trust: system -> 1 to 100; those not listed have none.
+        decay: how trust fades with age, if it does.
+        implausible: values that stand for nothing; any other goes before them.
     """
 
     attribute: str
     whole: bool
     prefer: tuple[str, ...]
-    ranks: Mapping[str, int]
+    trust: Mapping[str, int]
+    decay: "Decay | None" = None
+    implausible: frozenset[str] = frozenset()
 
-    def rank(self, system: str) -> int:
-        """Return how far a system stands from the most trusted one; those not listed come last, all alike."""
-        return self.ranks.get(system, len(self.ranks))
+    def is_implausible(self, value: Any) -> bool:
+        """Return whether a value stands for nothing."""
+        return isinstance(value, str) and value in self.implausible
+
+    def trust_left(self, system: str, age: timedelta) -> int:
+        """Return the trust in a claim that is so much older than the newest one on its attribute.
+
+        In whole numbers, so that claims compare alike everywhere; the unit is the same within one attribute only.
+        """
+        trust = self.trust.get(system, 0)
+        if self.decay is None:
+            return trust
+        whole = self.decay.days * 86_400
+        gone = min(max(0, age // timedelta(seconds=1)), whole)
+        return trust * (100 * whole - (100 - self.decay.to) * gone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decay:
+    """Trust falls in a straight line until, after `days`, `to` per cent of it are left."""
+
+    days: int
+    to: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +120,18 @@ def _rule(attribute: str, section: Section) -> Rule:
     prefer = section.text_list("prefer")
     sound = 0 < len(prefer) == len(set(prefer)) and STRATEGIES.issuperset(prefer)
     section.demand(sound, "prefer", "one or both of trust, recency, each once, e.g. [recency, trust]")
-    trust = section.text_list("trust") if "trust" in prefer else ()
-    section.demand(len(trust) == len(set(trust)), "trust", "each system once, the most trusted first")
+    trust = section.counts("trust") if "trust" in prefer else {}
+    section.demand(all(value <= 100 for value in trust.values()), "trust", "a trust of 1 to 100 for each system")
+    decay = _decay(section.section("decay")) if "trust" in prefer and "decay" in section.content else None
+    implausible = section.texts("implausible") if "implausible" in section.content else frozenset[str]()
     whole = section.truth("whole") if "whole" in section.content else False
     section.demand(not (whole and attribute == "default"), "whole", "nothing: it stands at single attributes only")
     section.demand_nothing_else()
-    return Rule(
-        attribute=attribute, whole=whole, prefer=prefer, ranks={system: rank for rank, system in enumerate(trust)}
-    )
+    return Rule(attribute=attribute, whole=whole, prefer=prefer, trust=trust, decay=decay, implausible=implausible)
+
+
+def _decay(section: Section) -> Decay:
+    days, to = section.count("days"), section.count("to")
+    section.demand(to <= 100, "to", "the per cent of trust that are left in the end, 1 to 100")
+    section.demand_nothing_else()
+    return Decay(days=days, to=to)

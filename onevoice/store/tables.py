@@ -210,6 +210,25 @@ judgement = Table(
     Index(None, "b_system", "b_stream", "b_key"),
 )
 
+pin = Table(
+    "pin",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("value", JsonDocument, nullable=False, comment="the value in a list of one"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("retracted_at", UtcDateTime),
+    Column("retracted_by", Text),
+    CheckConstraint("(retracted_at is null) = (retracted_by is null)", name="retracted"),
+    Index(None, "system", "stream", "key"),
+    comment="golden values that people fixed; they hang on records and stay with them",
+)
+
 customer = Table(
     "customer",
     metadata,

@@ -52,6 +52,10 @@ class Catalog:
         own = [s for s in self.streams.values() if s.system == system]
         return sorted(own, key=lambda s: (s.mapping.to not in ("person", "organisation"), s.name))
 
+    def canonical(self, kind: str) -> Contract:
+        """Return the contract of a canonical type that some stream is mapped to."""
+        return next(s.canonical for s in self.streams.values() if s.mapping.to == kind)
+
     def clock_bound(self, system: str) -> timedelta:
         """Return how far the system's clock may be off."""
         return timedelta(seconds=self.systems[system].clock_bound_seconds)

@@ -19,6 +19,7 @@ from onevoice.messages import PARTY_TYPES, RecordRef
 from onevoice.store import Store, rows_by_keys
 from onevoice.store.tables import customer, judgement, pair, source_record
 from onevoice.workers.ingest.merge import customer_claims
+from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record, load_members
 
 CHUNK = 500
@@ -143,8 +144,9 @@ def _wrong_values(
     rows = rows_by_keys(
         connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(c,) for c in customers]
     )
+    pins = pins_of(connection, customers)
     for row in sorted(rows, key=lambda r: r.id):
-        if row.golden != unflatten(golden_values(customer_claims(members[row.id]), policy)):
+        if row.golden != unflatten(golden_values(customer_claims(members[row.id]), policy, pins.get(row.id, ()))):
             what = "its golden record is not what its claims give"
             yield Difference(kind="golden", subject=f"customer {row.id}", what=what)
 

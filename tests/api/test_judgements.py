@@ -151,3 +151,46 @@ def test_second_retraction_is_refused(two: Door) -> None:
     second = _judge(two, action="retract", judgement=merged)
 
     assert (first.status_code, second.status_code) == (201, 409)
+
+
+def test_a_pinned_value_stands_until_it_is_taken_back(two: Door) -> None:
+    before = _everything(two, HIS)
+    pinned = _judge(two, action="pin", customer=HIS, path="name.family", value="Lee-Hill", reason="saw the certificate")
+    assert pinned.status_code == 201
+    assert two.customer(HIS)["golden"]["name"]["family"] == "Lee-Hill"
+    values = two.get(f"/v1/customers/{HIS}/explain").json()["values"]
+    row = next(value for value in values if value["path"] == "name.family")
+    assert row["rule"] == "pinned by anna: saw the certificate"
+    assert row["losers"]
+    assert _judge(two, action="retract", judgement=pinned.json()["pin"]["id"]).status_code == 201
+    assert _everything(two, HIS) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("name.nick", "Al"), ("birth_date", "soon"), ("name.family", True), ("", "x")]
+)
+def test_what_no_golden_record_can_hold_is_not_pinned(two: Door, path: str, value: object) -> None:
+    refused = _judge(two, action="pin", customer=HIS, path=path, value=value, reason="why not")
+    assert refused.status_code == 409
+    assert "soon" not in refused.text
+
+
+def test_two_records_are_judged_before_they_are_known(door: Door) -> None:
+    said = _judge(door, action="same", records=[HIS, HERS], reason="the notary says so")
+    assert said.status_code == 201
+    assert said.json()["customers"] == []
+    door.push("crm", "Contact", contact(), stranger())
+    assert door.customer(HIS)["id"] == door.customer(HERS)["id"]
+    both = [HIS, HERS]
+    assert _judge(door, action="different", records=both, reason="they are not").status_code == 201
+    assert door.customer(HIS)["id"] != door.customer(HERS)["id"]
+
+
+def test_a_pin_stays_with_its_record_through_a_merge_and_its_end(two: Door) -> None:
+    _judge(two, action="pin", customer=HERS, path="name.family", value="Pinned", reason="passport")
+    hers = _everything(two, HERS)
+    merged = _judge(two, action="merge", customers=[HIS, HERS], reason="one")
+    assert two.customer(HIS)["golden"]["name"]["family"] == "Pinned"
+    _judge(two, action="retract", judgement=merged.json()["judgements"][0]["id"])
+    assert two.customer(HIS)["golden"]["name"]["family"] != "Pinned"
+    assert _everything(two, HERS) == hers

@@ -1,10 +1,12 @@
 import random
+from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onevoice.master import Claim, explain, golden, golden_values
-from tests.master.claiming import claim, day, ref, shipped_policy
+from onevoice.master import Claim, Golden, Pin, explain, golden, golden_values
+from tests.master.claiming import claim, day, pin, ref, shipped_policy
 
 
 def test_an_address_corrected_in_one_system_becomes_golden() -> None:
@@ -105,25 +107,87 @@ _CLAIMS = st.lists(
             ["name.given", "name.family", "name", "birth_date", "addresses[main].street", "addresses[main].city",
              "addresses[work].city", "emails[main].address", "phones[mobile].number", "loyal"]
         ),
-        st.sampled_from(["a", "b", True, 3]),
+        st.sampled_from(["a", "b", True, 3, "Unknown", ["a"]]),
         st.sampled_from(["crm", "erp", "shop", "kiosk"]),
-        st.integers(0, 3),
+        st.sampled_from([0, 1, 2, 2000, 4000]),
         st.sampled_from(["1", "2"]),
     ),
     max_size=25,
 )  # fmt: skip
 
 
+_PINS = st.lists(
+    st.builds(
+        pin,
+        st.sampled_from(["name.given", "name.middle", "birth_date"]),
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 2),
+        st.sampled_from(["1", "2"]),
+    ),
+    max_size=4,
+    unique_by=lambda made: (made.path, made.time, made.ref, made.value),
+)
+
+
 @settings(max_examples=400, deadline=None)
-@given(_CLAIMS, st.randoms(use_true_random=False))
+@given(_CLAIMS, _PINS, st.randoms(use_true_random=False))
 def test_the_order_of_claims_does_not_matter_and_the_fast_path_gives_the_same(
-    claims: list[Claim], chance: random.Random
+    claims: list[Claim], pins: list[Pin], chance: random.Random
 ) -> None:
-    found = golden(claims, shipped_policy())
+    found = golden(claims, shipped_policy(), pins)
     shuffled = list(claims)
     chance.shuffle(shuffled)
-    assert golden(shuffled, shipped_policy()) == found
-    assert list(golden_values(shuffled, shipped_policy()).items()) == list(found.values.items())
+    turned = pins[::-1]
+    assert golden(shuffled, shipped_policy(), turned) == found
+    assert list(golden_values(shuffled, shipped_policy(), turned).items()) == list(found.values.items())
+
+
+@settings(max_examples=200, deadline=None)
+@given(_CLAIMS, st.integers(-3000, 3000))
+def test_only_how_much_older_a_claim_is_counts_and_never_the_date(claims: list[Claim], days: int) -> None:
+    moved = [replace(claim, time=claim.time + timedelta(days=days)) for claim in claims]
+    assert golden_values(moved, shipped_policy()) == golden_values(claims, shipped_policy())
+
+
+def test_trust_fades_against_the_newest_claim_on_the_attribute() -> None:
+    def language(years: int) -> Golden:
+        return golden(
+            [claim("language", "fr", "shop", 0), claim("language", "en", "crm", 365 * years)], shipped_policy()
+        )
+
+    assert language(1).values == {"language": "fr"}
+    assert language(1).decisions["language"].rule == "shop is trusted before crm"
+    assert language(5).values == {"language": "en"}
+    assert language(5).decisions["language"].rule == "crm is newer, and age has taken the trust in shop"
+
+
+def test_what_stands_for_nothing_comes_after_everything_else() -> None:
+    born = golden(
+        [claim("birth_date", "1900-01-01", "erp", 9), claim("birth_date", "1974-03-18", "kiosk", 1)], shipped_policy()
+    )
+    assert born.values == {"birth_date": "1974-03-18"}
+    assert born.decisions["birth_date"].rule == "what erp says stands for nothing"
+    name = [
+        claim("name.given", "Ann", "crm", 9),
+        claim("name.family", "Unknown", "crm", 9),
+        claim("name.given", "Anne", "shop", 1),
+        claim("name.family", "Lee", "shop", 1),
+    ]
+    assert golden_values(name, shipped_policy()) == {"name.family": "Lee", "name.given": "Anne"}
+    assert golden_values(name[:2], shipped_policy()) == {"name.family": "Unknown", "name.given": "Ann"}
+
+
+def test_a_pinned_value_stands_and_what_it_beat_is_shown() -> None:
+    claims = [claim("name.family", "Lee", "crm", 9), claim("name.family", "Hill", "shop", 1)]
+    found = golden(claims, shipped_policy(), [pin("name.family", "Lee-Hill", 3), pin("name.family", "Old", 2)])
+    assert found.values == {"name.family": "Lee-Hill"}
+    [row] = explain(found)
+    assert (row.rule, row.system, row.pin) == ("pinned by ann: saw it", None, pin("name.family", "Lee-Hill", 3).id)
+    assert [loser.value for loser in row.losers] == ["Lee", "Hill"]
+
+
+def test_a_pin_stands_where_nobody_says_anything() -> None:
+    assert golden([], shipped_policy(), [pin("birth_date", "1974-03-18", 1)]).values == {"birth_date": "1974-03-18"}
 
 
 @settings(max_examples=200, deadline=None)

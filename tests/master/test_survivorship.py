@@ -42,7 +42,7 @@ def test_the_longest_attribute_that_fits_holds(path: str, unit: str, attribute: 
 
 def test_one_slot_of_a_list_can_have_a_rule_of_its_own(tmp_path: Path) -> None:
     def change(content: dict[str, Any]) -> None:
-        content["attributes"]["emails[work].address"] = {"prefer": ["trust"], "trust": ["erp"]}
+        content["attributes"]["emails[work].address"] = {"prefer": ["trust"], "trust": {"erp": 90}}
 
     policy = load_changed(tmp_path, change)
     assert policy.unit("emails[work].address").rule.attribute == "emails[work].address"
@@ -62,14 +62,18 @@ def test_one_slot_of_a_list_can_have_a_rule_of_its_own(tmp_path: Path) -> None:
         (lambda content: content["default"].pop("trust"), "default.trust: missing"),
         (lambda content: content["default"].update(whole=True), "default.whole: write nothing"),
         (
-            lambda content: content["attributes"]["name"].update(trust=["crm", "crm"]),
-            "attributes.name.trust: write each",
+            lambda content: content["attributes"]["name"].update(trust={"crm": 101}),
+            "attributes.name.trust: write a trust of 1 to 100",
         ),
         (
             lambda content: content["attributes"]["name"].update(whole="yes"),
             "attributes.name.whole: write true or false",
         ),
-        (lambda content: content["attributes"]["name"].update(decay=3), "attributes.name.decay: unknown key"),
+        (lambda content: content["attributes"]["name"].update(decay=3), "attributes.name.decay: write a section"),
+        (
+            lambda content: content["attributes"]["name"].update(decay={"days": 9, "to": 101}),
+            "attributes.name.decay.to: write the per cent",
+        ),
         (lambda content: content.update(extra=1), "extra: unknown key"),
     ],
 )

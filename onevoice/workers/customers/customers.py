@@ -7,6 +7,7 @@ in one transaction.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -178,8 +179,26 @@ class Customers:
             customer = _the_one(connection, reference)
         return self.judging.split(customer, records, actor=actor, reason=reason)
 
+    def say(self, verdict: str, one: RecordRef, other: RecordRef, *, actor: str, reason: str) -> JudgementResult:
+        """Say that two records are "same" or "different", whether or not they are known yet.
+
+        Raises:
+            RefusedError: see `Judging.say`.
+        """
+        return self.judging.say(verdict, one, other, actor=actor, reason=reason)
+
+    def pin(self, reference: str, path: str, value: Any, *, actor: str, reason: str) -> JudgementResult:
+        """Fix one golden value of a customer.
+
+        Raises:
+            RefusedError: see `Judging.pin`; or the reference fits nobody or several.
+        """
+        with self.store.transaction() as connection:
+            customer = _the_one(connection, reference)
+        return self.judging.pin(customer, path, value, actor=actor, reason=reason)
+
     def retract(self, judgement: UUID, *, actor: str) -> JudgementResult:
-        """Take a judgement back: undo a merge or a split.
+        """Take a judgement or a pin back: undo a merge, a split, what was said of two records.
 
         Raises:
             RefusedError: there is none under this id, or it was retracted before.

@@ -19,6 +19,7 @@ from onevoice.store.tables import pair, record_key, source_record
 from onevoice.workers.customers.judgement import Judgement, standing_at
 from onevoice.workers.customers.view import members_of
 from onevoice.workers.ingest.merge import customer_claims
+from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record, record_of
 
 _POINTS = ("email:", "phone:")
@@ -79,7 +80,7 @@ def explain_customer(connection: Connection, customer: UUID, policy: Survivorshi
         )
         for row in inside
     )
-    values = explain(golden(customer_claims(members), policy))
+    values = explain(golden(customer_claims(members), policy, pins_of(connection, [customer]).get(customer, ())))
     return CustomerExplanation(id=customer, values=values, links=links, judgements=tuple(judgements))
 
 

@@ -1,4 +1,4 @@
-"""What a person decides about who is who: merge, split, and taking either back.
+"""What a person decides about who is who: merge, split, same, different, pinned values, and taking any of it back.
 
 Takes customers and records, gives judgements. The one rule: a change is one transaction, from which ingest is kept out;
 what contradicts standing judgements is refused with the chain shown, and changes nothing.
@@ -7,19 +7,25 @@ what contradicts standing judgements is refused with the chain shown, and change
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from onevoice.errors import RefusedError
+from onevoice.contracts import Contract
+from onevoice.errors import RecordError, RefusedError
 from onevoice.identity import JudgedPair, contradiction
-from onevoice.messages import RecordRef
+from onevoice.mapping.paths import flatten, unflatten
+from onevoice.master import Pin
+from onevoice.messages import Json, RecordRef
 from onevoice.store import Store, keep_out, rows_by_keys
+from onevoice.store.tables import customer as customer_table
 from onevoice.store.tables import pair
 from onevoice.workers.customers.judgement import Judgement, record, standing, withdraw
 from onevoice.workers.customers.view import members_of, unknown_customer
 from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.pins import save_pin, withdraw_pin
 from onevoice.workers.ingest.record import Record, load_records
 
 _INGEST = "ingest"
@@ -32,10 +38,12 @@ class JudgementResult:
     Attributes:
         judgements: what was written, or the one that was retracted.
         customers: the customers that its records are grouped into now, sorted.
+        pin: the pin that was written or retracted, if one was.
     """
 
     judgements: tuple[Judgement, ...]
     customers: tuple[UUID, ...]
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +93,70 @@ class Judging:
             words = [JudgedPair(verdict="different", a=a.ref, b=b.ref) for a, b in _tied(connection, leaving, staying)]
             return self._judge(connection, words, {customer}, actor, reason)
 
+    def say(self, verdict: str, a: RecordRef, b: RecordRef, *, actor: str, reason: str) -> JudgementResult:
+        """Say that two records are "same" or "different"; valid before either is known.
+
+        Raises:
+            RefusedError: both are one record, a person and an organisation are said to be the same, or it contradicts
+                what was judged before.
+        """
+        if a == b:
+            raise RefusedError(f"{a}: name two records")
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            known = load_records(connection, {a, b})
+            for ref, one in known.items():
+                if not one.is_party:
+                    raise RefusedError(f"{ref}: it is no person and no organisation, so there is nothing to judge")
+            if verdict == "same" and len({one.type for one in known.values()}) > 1:
+                raise RefusedError(f"{a}, {b}: a person and an organisation are never merged")
+            customers = {r.customer_id for r in known.values() if r.customer_id is not None}
+            words = [JudgedPair(verdict=verdict, a=min(a, b), b=max(a, b))]
+            return self._judge(connection, words, customers, actor, reason)
+
+    def pin(self, customer: UUID, path: str, value: Any, *, actor: str, reason: str) -> JudgementResult:
+        """Fix one golden value of a customer, whatever the systems say.
+
+        It hangs on the customer's oldest record and stays with it when customers merge or split.
+
+        Raises:
+            RefusedError: the customer is unknown, or such a value cannot stand at this path.
+        """
+        if not reason.strip():
+            raise RefusedError("pin: say why, for those who come after")
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            oldest = _oldest(connection, customer)
+            golden = connection.execute(select(customer_table.c.golden).where(customer_table.c.id == customer))
+            _check_value(self.ingest.catalog.canonical(oldest.type), golden.scalar_one(), path, value)
+            made = Pin(
+                id=uuid_utils.uuid7(),
+                ref=oldest.ref,
+                path=path,
+                value=value,
+                actor=actor,
+                reason=reason,
+                time=datetime.now(UTC),
+            )
+            save_pin(connection, made)
+            return JudgementResult(
+                judgements=(), customers=tuple(sorted(self.ingest.reground(connection, {customer}))), pin=made
+            )
+
     def retract(self, judgement: UUID, *, actor: str) -> JudgementResult:
-        """Take a judgement back; what it had merged or split stands as if it had never been said.
+        """Take a judgement or a pin back; all stands as if it had never been said.
 
         Raises:
             RefusedError: there is none under this id, or it was retracted before.
         """
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
+            unpinned = withdraw_pin(connection, judgement, actor=actor, now=datetime.now(UTC))
+            if unpinned is not None:
+                found = load_records(connection, {unpinned.ref}).values()
+                customers = {r.customer_id for r in found if r.customer_id is not None}
+                self.ingest.reground(connection, customers)
+                return JudgementResult(judgements=(), customers=tuple(sorted(customers)), pin=unpinned)
             judged = withdraw(connection, judgement, actor=actor, now=datetime.now(UTC))
             records = load_records(connection, {judged.a, judged.b})
             customers = {r.customer_id for r in records.values() if r.customer_id is not None}
@@ -121,6 +185,15 @@ class Judging:
         record(connection, judgements, replaced=before)
         self.ingest.reground(connection, customers)
         return _result(connection, judgements)
+
+
+def _check_value(contract: Contract, golden: Json, path: str, value: Any) -> None:
+    try:
+        contract.check(unflatten({**flatten(golden), path: value}))
+    except (RecordError, ValueError):
+        raise RefusedError(
+            f"pin: {contract.name} has no such value; write a path as 'onevoice customer explain' shows it"
+        ) from None
 
 
 def _refuse_apart(connection: Connection, a: UUID, b: UUID, said: JudgedPair[RecordRef]) -> None:

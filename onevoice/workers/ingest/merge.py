@@ -14,6 +14,7 @@ from onevoice.messages import Json
 from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import customer
 from onevoice.workers.ingest.loaded import Loaded
+from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record
 
 
@@ -50,10 +51,11 @@ def merge(
         if record.customer_id is not None:
             grouped[record.customer_id].append(record)
     standing = _standing(connection, customers)
+    pins = pins_of(connection, grouped)
     merged = {}
     rows = []
     for customer_id, members in grouped.items():
-        golden = unflatten(golden_values(customer_claims(members), policy))
+        golden = unflatten(golden_values(customer_claims(members), policy, pins.get(customer_id, ())))
         revision, before = standing.get(customer_id, (0, None))
         revision += golden != before
         merged[customer_id] = Customer(id=customer_id, members=members, golden=golden, before=before, revision=revision)
