@@ -8,13 +8,14 @@ set aside by itself: it never keeps its neighbours, or an opt-out, from being re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onevoice.sdk import Json, OperatorError, Page, Settings, SourceRecord, TransientError, version_text
+from onevoice.sdk import Json, Page, Settings, SourceRecord, TransientError, version_text
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.paging import PageGuard
 from onevoice.sdk.place import place
 from onevoice.sdk.plain import plain
 from onevoice.sdk.soap import SoapSession
+from onevoice.sdk.sound import sound_records
 
 _BEGINNING = Keyset("1970-01-01T00:00:00.000000Z", "")
 _IDS_PER_CALL = 200
@@ -36,6 +37,7 @@ class CrmReader:
     def read(self, stream: str, cursor: Json | None) -> Iterator[Page]:
         """Yield the deletes since the cursor's place for deletes, then the changes since its place for changes."""
         overlap = self._manifest.stream(stream).overlap_seconds
+        where = place(self._settings.system, stream)
         after = Keyset.of(cursor)
         told = Keyset.of({"after": [cursor["deleted_after"], ""]} if cursor and "deleted_after" in cursor else None)
         deleted = self._deleted(stream, told.back(overlap) if told else _BEGINNING)
@@ -43,7 +45,7 @@ class CrmReader:
         if deleted:
             yield Page(records=deleted, cursor=_cursor(after, told))
         for records in self._changed(stream, after.back(overlap) if after else None):
-            for sound in self._sound(stream, records)[-1:]:
+            for sound in sound_records(records, where, named="Id or SystemModstamp")[-1:]:
                 after = furthest(after, Keyset(sound.version, sound.key))
             yield Page(records=records, cursor=_cursor(after, told))
 
@@ -85,18 +87,6 @@ class CrmReader:
                     f"{place(self._settings.system, stream)}: a page that is not the last has no locator"
                 )
             request = {"objectType": stream, "batchSize": size, "queryLocator": locator}
-
-    def _sound(self, stream: str, records: Sequence[SourceRecord]) -> list[SourceRecord]:
-        """Return those of a page that have key and version; several records of which none has are no longer the CRM's.
-
-        Raises:
-            OperatorError: the API is not the one known here.
-        """
-        sound = [record for record in records if record.key and record.version]
-        if len(records) > 1 and not sound:
-            where = place(self._settings.system, stream)
-            raise OperatorError(f"{where}: records without Id or SystemModstamp; the CRM's API has changed")
-        return sound
 
 
 def _record(stream: str, row: dict[str, Any]) -> SourceRecord:

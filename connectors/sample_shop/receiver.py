@@ -1,22 +1,26 @@
 """Takes the shop's webhooks: one account or order each, signed over time, topic and body."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
-from connectors.sample_shop.record import shop_record
-from onevoice.sdk import RecordError, RefusedError, Settings, SourceRecord
+from onevoice.sdk import Json, RecordError, RefusedError, Settings, SourceRecord
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 from onevoice.sdk.signature import check_signature
 
 
 class ShopReceiver:
-    """Checks and reads pushes of one shop."""
+    """Checks and reads pushes of one shop.
 
-    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+    Args:
+        record: makes a record of a stream of what was pushed.
+    """
+
+    def __init__(self, settings: Settings, manifest: Manifest, record: Callable[[str, Json], SourceRecord]) -> None:
         self._settings = settings
         self._manifest = manifest
+        self._made = record
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> list[SourceRecord]:
         """Return the record in a push.
@@ -61,8 +65,8 @@ class ShopReceiver:
             data = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise RecordError(f"{where}: the body is not JSON") from None
-        record = shop_record(stream, data) if isinstance(data, dict) else None
-        if record is None:
+        record = self._made(stream, data) if isinstance(data, dict) else None
+        if record is None or not record.key or not record.version:
             raise RecordError(f"{where}: no id or no updated_at", pointers=("/id", "/updated_at"))
         return record
 

@@ -1,6 +1,6 @@
 """`onevoice connector`: the connectors there are, and whether the systems behind them answer."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from onevoice.errors import ConfigurationError
 if TYPE_CHECKING:
     from onevoice.config import Config
     from onevoice.sdk import Connector
+    from onevoice.sdk.manifest import Manifest
 
 app = typer.Typer(name="connector", help="The connectors there are, and the systems behind them.", no_args_is_help=True)
 
@@ -58,7 +59,14 @@ def check(system: System, config: ConfigPath = None) -> None:
 
 
 @app.command("discover")
-def discover(system: System, config: ConfigPath = None) -> None:
+def discover(
+    system: System,
+    draft: Annotated[
+        bool,
+        typer.Option("--draft", help="Write a first schema for each stream that has none, from what the system shows."),
+    ] = False,
+    config: ConfigPath = None,
+) -> None:
     """Read one page of each stream and say which of its fields are mapped, ignored or unknown; shows no values.
 
     Example: onevoice connector discover shop
@@ -68,6 +76,9 @@ def discover(system: System, config: ConfigPath = None) -> None:
     from onevoice.workers.catalog import load_catalog
 
     settings = loaded(config)
+    if draft:
+        _draft(settings, system)
+        return
     catalog = load_catalog(settings)
     connector = _built(settings, system)
     try:
@@ -80,6 +91,31 @@ def discover(system: System, config: ConfigPath = None) -> None:
             rows = [(path, f"{share:.0%}", _use(path, coverage)) for path, share in sorted(_fields(records).items())]
             out.print(f"\n[bold]{stream.name}[/bold]: {len(records):,} records looked at")
             table(["field", "filled#", "use"], rows)
+    finally:
+        connector.close()
+
+
+def _draft(config: "Config", system: str) -> None:
+    """Write `schemas/<connector>/<stream>.json` where there is none."""
+    import orjson
+
+    from onevoice.sdk import Discoverer
+
+    connector = _built(config, system)
+    try:
+        if not isinstance(connector, Discoverer):
+            raise ConfigurationError(f"system {system}: its connector drafts no schema; write it by hand")
+        manifest = _manifest(config, system)
+        folder = config.root / "schemas" / manifest.id
+        folder.mkdir(parents=True, exist_ok=True)
+        for stream in manifest.streams:
+            file = folder / f"{stream}.json"
+            if file.exists():
+                note(f"schemas/{manifest.id}/{stream}.json is there already and stays as it is")
+                continue
+            schema = connector.discover(stream)
+            file.write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            done(f"schemas/{manifest.id}/{stream}.json: {len(schema['properties'])} field(s); read it, then map them")
     finally:
         connector.close()
 
@@ -101,12 +137,20 @@ def check_system(config: "Config", system: str) -> None:
 
 def _built(config: "Config", system: str) -> "Connector":
     from onevoice.sdk.discovery import build
-    from onevoice.workers.catalog import load_catalog
     from onevoice.workers.systems import settings_of
+
+    return build(_manifest(config, system), settings_of(config, system))
+
+
+def _manifest(config: "Config", system: str) -> "Manifest":
+    from onevoice.sdk.discovery import discover as find
 
     if system not in config.systems:
         raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
-    return build(load_catalog(config).manifests[system], settings_of(config, system))
+    wanted, found = config.systems[system].connector, find(config.root / "connectors")
+    if wanted not in found:
+        raise ConfigurationError(f"systems.{system}.connector: no connector {wanted!r}; there are: {', '.join(found)}")
+    return found[wanted]
 
 
 def _file(config: "Config", system: str, stream: str) -> Any:

@@ -2,7 +2,8 @@
 
 from onevoice.errors import ConfigurationError, ConflictError, OperatorError, RecordError, RefusedError, TransientError
 from onevoice.messages import Change, Json, ListEntry, SourceRecord, WriteOutcome, WriteResult
-from onevoice.sdk.ports import Connector, ListWriter, Page, Reader, Receiver, RecordWriter, Settings
+from onevoice.sdk.ports import Connector, Discoverer, ListWriter, Page, Reader, Receiver, RecordWriter, Settings
+from onevoice.sdk.two_way import OneWay, TwoWay
 from onevoice.versions import version_text
 
 __all__ = [
@@ -10,9 +11,11 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Connector",
+    "Discoverer",
     "Json",
     "ListEntry",
     "ListWriter",
+    "OneWay",
     "OperatorError",
     "Page",
     "Reader",
@@ -23,6 +26,7 @@ __all__ = [
     "Settings",
     "SourceRecord",
     "TransientError",
+    "TwoWay",
     "WriteOutcome",
     "WriteResult",
     "version_text",

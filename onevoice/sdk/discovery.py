@@ -5,7 +5,7 @@ one system's settings. The one rule: a wrong setting is named before anything co
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +19,10 @@ from onevoice.sdk.ports import Connector, Settings
 
 GROUP = "onevoice.connectors"
 _PACKAGE = "connectors"
+_DECLARATIVE = {
+    # Imported when needed: who speaks REST alone does not load zeep or a database driver.
+    "rest": ("onevoice.sdk.declarative.rest", "DeclarativeRest"),
+}
 
 
 def discover(root: Path) -> dict[str, Manifest]:
@@ -71,21 +75,29 @@ def build(manifest: Manifest, settings: Settings) -> Connector:
         ConfigurationError: a setting is wrong, or the manifest's entry cannot be imported.
     """
     checked = check_settings(manifest, settings)
+    connector = _connector_type(manifest)(checked, manifest)
+    if not isinstance(connector, Connector):
+        raise ConfigurationError(f"connector {manifest.id}: {type(connector).__name__} lacks check() or close()")
+    return connector
+
+
+def _connector_type(manifest: Manifest) -> Callable[[Settings, Manifest], object]:
+    if manifest.entry is None:
+        module_name, class_name = _DECLARATIVE[manifest.kind]
+        found: Callable[[Settings, Manifest], object] = getattr(importlib.import_module(module_name), class_name)
+        return found
     module_name, _, class_name = manifest.entry.partition(":")
     try:
         _reach(manifest)
         module = importlib.import_module(f"{manifest.package}.{module_name}")
-        connector_type = getattr(module, class_name)
+        found = getattr(module, class_name)
     except (ImportError, AttributeError):
         raise ConfigurationError(f"connector {manifest.id}: entry {manifest.entry!r} cannot be imported") from None
     if manifest.folder.resolve() not in Path(str(module.__file__)).resolve().parents:
         raise ConfigurationError(
             f"connector {manifest.id}: another connector of this name is installed; rename this one"
         )
-    connector = connector_type(checked, manifest)
-    if not isinstance(connector, Connector):
-        raise ConfigurationError(f"connector {manifest.id}: {class_name} lacks check() or close()")
-    return connector
+    return found
 
 
 def _installed() -> list[tuple[Path, str]]:

@@ -47,8 +47,10 @@ class Reply:
 class Exchange:
     """The line to one system; keeps connections open and within the declared rate.
 
-    Args:
+    Attributes:
         auth: how requests prove who they are; None: not at all.
+
+    Args:
         now: the clock, UTC, for `Retry-After` dates.
     """
 
@@ -60,6 +62,7 @@ class Exchange:
         auth: requests.auth.AuthBase | None = None,
         limits: Limits | None = None,
     ) -> None:
+        self.auth = auth
         self._session = requests.Session()
         self._session.auth = auth or _as_it_is
         self._throttle = throttle

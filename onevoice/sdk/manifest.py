@@ -5,18 +5,15 @@ that a misspelt limit is an error and not a limit that does not hold.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import orjson
 import yaml
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Channel, Json
 from onevoice.sdk.contract import PinnedWsdl
+from onevoice.sdk.manifest_check import check_manifest
 
 FILE = "manifest.yaml"
 
@@ -29,6 +26,7 @@ class StreamSpec:
         mode: poll (the hub asks) or push (the system tells).
         overlap_seconds: how far a read goes back behind its cursor.
         page_size: records the connector asks for at a time.
+        declared: how the SDK's connector of this kind reads and writes it.
     """
 
     name: str
@@ -36,6 +34,7 @@ class StreamSpec:
     writable: bool = False
     overlap_seconds: float = 120.0
     page_size: int = 200
+    declared: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +53,19 @@ class Capabilities:
         max_batch: most changes in one `write`.
         requests_per_second: budget for all calls; None: not limited.
         create: how a create is made safe: upsert_key, idempotency_key, lookup or none.
+        deletes: told (a read gives them), swept (only missed in a complete read) or none (never seen).
+        since_cursor: a read gives what changed; False: always everything.
+        push: the system tells by itself.
+        suppression: how it takes prohibitions: flag (a field of its records), list, file or none.
     """
 
     max_batch: int = 1
     requests_per_second: float | None = None
     create: str = "none"
+    deletes: str = "swept"
+    since_cursor: bool = True
+    push: bool = False
+    suppression: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,9 @@ class Manifest:
     """A connector's manifest.
 
     Attributes:
-        package: Python package of the connector; `entry` is `module:class` within it.
+        package: Python package of the connector; `entry` is `module:class` within it. Without an entry it is the
+            SDK's connector of that kind, which needs no code.
+        declared: what the manifest says in the section named by the kind.
         settings: JSON Schema of its settings; `x-secret: true` marks secrets.
         contract: the pinned WSDL of a SOAP connector.
     """
@@ -75,7 +84,7 @@ class Manifest:
     title: str
     owner: str
     kind: str
-    entry: str
+    entry: str | None
     package: str
     folder: Path
     settings: Json
@@ -83,6 +92,7 @@ class Manifest:
     lists: Mapping[str, ListSpec]
     capabilities: Capabilities
     contract: PinnedWsdl | None = None
+    declared: Json = field(default_factory=dict)
 
     def stream(self, name: str) -> StreamSpec:
         """Return a stream's declaration.
@@ -137,40 +147,35 @@ def load_manifest(folder: Path, package: str) -> Manifest:
         raise ConfigurationError(f"{name} cannot be read; every connector folder needs one") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigurationError(f"{name} is not YAML") from None
-    _check(raw, name)
+    check_manifest(raw, name)
     if raw["id"] != folder.name:
         raise ConfigurationError(f"{name}: id must be {folder.name!r}, the folder's name")
     return _manifest(raw, folder, package)
 
 
-def _check(raw: Any, name: str) -> None:
-    schema = orjson.loads(files("onevoice.sdk").joinpath("manifest.schema.json").read_bytes())
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(raw))
-    if error is not None:
-        # A manifest holds no personal data, so that the validator's own words may be shown.
-        raise ConfigurationError(f"{name}: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}")
-    try:
-        jsonschema.Draft202012Validator.check_schema(raw["settings"])
-    except jsonschema.exceptions.SchemaError as wrong:
-        raise ConfigurationError(f"{name}: settings is not a JSON Schema: {wrong.message}") from None
-
-
 def _manifest(raw: Json, folder: Path, package: str) -> Manifest:
     contract = raw.get("contract")
+    kind = raw["kind"]
     return Manifest(
         id=raw["id"],
         title=raw["title"],
         owner=raw["owner"],
-        kind=raw["kind"],
-        entry=raw["entry"],
+        kind=kind,
+        entry=raw.get("entry"),
         package=package,
         folder=folder,
         settings=raw["settings"],
-        streams={name: StreamSpec(name=name, **spec) for name, spec in raw.get("streams", {}).items()},
+        streams={
+            name: StreamSpec(
+                name=name, declared=spec.get(kind, {}), **{key: value for key, value in spec.items() if key != kind}
+            )
+            for name, spec in raw.get("streams", {}).items()
+        },
         lists={
             name: ListSpec(name=name, channels=tuple(map(Channel, spec["channels"])))
             for name, spec in raw.get("lists", {}).items()
         },
         capabilities=Capabilities(**raw.get("capabilities", {})),
         contract=PinnedWsdl(file=folder / contract["file"], sha256=contract["sha256"]) if contract else None,
+        declared=raw.get(kind, {}),
     )

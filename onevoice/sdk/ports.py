@@ -88,6 +88,18 @@ class RecordWriter(Reader, Protocol):
 
 
 @runtime_checkable
+class Discoverer(Connector, Protocol):
+    """A connector that can say what fields its system has."""
+
+    def discover(self, stream: str) -> Json:
+        """Return a JSON Schema of the stream's records as the system declares or shows them.
+
+        Raises:
+            OperatorError, TransientError: see `Connector.check`.
+        """
+
+
+@runtime_checkable
 class ListWriter(Connector, Protocol):
     """A connector to a system that takes suppression lists as a whole."""
 

@@ -41,7 +41,12 @@ def _connector(root: Path, one: Manifest) -> str:
     parts.append(table(["setting", "", "what to write"], settings))
     able = one.capabilities
     rate = f"at most {able.requests_per_second:g} calls a second" if able.requests_per_second else "no limit of calls"
-    parts.append(f"Up to {able.max_batch} change(s) in one write; {rate}; records are made: {code(able.create)}.")
+    code_or_not = "" if one.entry else " The connector has no code: the manifest says it all."
+    parts.append(
+        f"Up to {able.max_batch} change(s) in one write; {rate}; records are made: {code(able.create)}; deletes: "
+        f"{code(able.deletes)}; reads {'what changed' if able.since_cursor else 'everything'}; "
+        f"{'pushes by itself' if able.push else 'does not push'}; suppression as {code(able.suppression)}.{code_or_not}"
+    )
     return "\n\n".join(parts)
 
 

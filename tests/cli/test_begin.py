@@ -84,10 +84,8 @@ def test_a_project_runs_its_own_copy_of_a_connector_that_comes_with_the_hub(proj
     for name in ("connectors", "mappings", "schemas"):
         shutil.copytree(ROOT / name / "sample_shop", project.folder / name / "sample_shop")
     connector = project.folder / "connectors" / "sample_shop" / "connector.py"
-    code = connector.read_text(encoding="utf-8").replace("self._reader.check()", 'raise OperatorError("our own copy")')
-    connector.write_text(
-        code.replace("from onevoice.sdk import Change", "from onevoice.sdk import OperatorError, Change")
-    )
+    code = connector.read_text(encoding="utf-8").replace("import Settings", "import OperatorError, Settings")
+    connector.write_text(f'{code}\n    def check(self):\n        raise OperatorError("our own copy")\n')
     with project.config.open("a", encoding="utf-8") as config:
         config.write('[systems.shop]\nconnector = "sample_shop"\nsettings = {url = "http://127.0.0.1:1"}\n')
         config.write('secrets = {token = {file = "token"}}\n')

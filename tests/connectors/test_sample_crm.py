@@ -216,7 +216,7 @@ def test_an_odd_record_is_given_as_it_is_and_its_neighbours_are_read() -> None:
     alone, cursor = read_all(reader(timeless), "Contact")
     assert len(alone) == 1
     assert "after" not in cursor
-    with pytest.raises(OperatorError, match="the CRM's API has changed"):
+    with pytest.raises(OperatorError, match="the system's interface has changed"):
         read_all(reader(timeless, nameless), "Contact")
 
 

@@ -170,7 +170,7 @@ def test_one_odd_record_alone_parks_nothing(shop: RunningShop, connector: Any) -
 
 def test_records_of_which_none_has_a_version_ask_for_a_person(shop: RunningShop, connector: Any) -> None:
     spoil(shop, *shop.customers, updated_at=None)
-    with pytest.raises(OperatorError, match="the shop's API has changed"):
+    with pytest.raises(OperatorError, match="the system's interface has changed"):
         read_all(connector, "customers")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from onevoice.errors import ConfigurationError, OperatorError, RefusedError, TransientError
 from onevoice.sdk.exchange import Exchange, Limits, checked_address
+from onevoice.sdk.paging import CursorPaging
 from onevoice.sdk.rest import AnswerKind, BearerAuth, Rest, basic_auth
 from onevoice.sdk.throttle import Throttle
 
@@ -25,8 +26,9 @@ def rest_for(url: str, auth: Any = None, **limits: Any) -> Rest:
 
 
 def read_all(rest: Rest) -> list[Any]:
-    pages = rest.pages("items", stream="items", params={"limit": "2"}, next_cursor=lambda page: page.get("next"))
-    return [item for page in pages for item in page["items"]]
+    paging = CursorPaging("next")
+    pages = rest.pages("items", stream="items", params={"limit": "2"}, paging=paging, rows="items")
+    return [item["n"] for page in pages for item in page]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,11 @@ def test_a_server_that_is_not_there_or_silent_is_tried_again() -> None:
 
 
 def test_pages_are_followed_to_the_last_and_an_empty_one_ends_nothing(server: Any) -> None:
-    for page in ({"items": [1, 2], "next": "b"}, {"items": [], "next": "c"}, {"items": [3], "next": None}):
+    for page in (
+        {"items": [{"n": 1}, {"n": 2}], "next": "b"},
+        {"items": [], "next": "c"},
+        {"items": [{"n": 3}], "next": None},
+    ):
         server.say(orjson.dumps(page))
     assert read_all(rest_for(server.url)) == [1, 2, 3]
     assert [asked.path for asked in server.asked] == [
@@ -131,9 +137,9 @@ def test_pages_are_followed_to_the_last_and_an_empty_one_ends_nothing(server: An
 @pytest.mark.parametrize(
     "pages",
     [
-        [{"items": [1], "next": "b"}, {"items": [2], "next": "b"}],
-        [{"items": [1], "next": "b"}, {"items": [2], "next": "c"}, {"items": [3], "next": "b"}],
-        [{"items": [1], "next": "b"}, {"items": [1], "next": "b"}],
+        [{"items": [{"n": 1}], "next": "b"}, {"items": [{"n": 2}], "next": "b"}],
+        [{"items": [{"n": 1}], "next": "b"}, {"items": [{"n": 2}], "next": "c"}, {"items": [{"n": 3}], "next": "b"}],
+        [{"items": [{"n": 1}], "next": "b"}, {"items": [{"n": 1}], "next": "b"}],
     ],
 )
 def test_paging_that_comes_back_to_where_it_was_ends_with_an_error(server: Any, pages: list[Any]) -> None:
@@ -147,7 +153,7 @@ def test_paging_that_comes_back_to_where_it_was_ends_with_an_error(server: Any, 
 def test_a_list_that_is_no_object_or_not_there_is_named(server: Any) -> None:
     server.say(b"[1, 2]")
     server.say(status=404)
-    with pytest.raises(TransientError, match="without a JSON object"):
+    with pytest.raises(TransientError, match="without a list of objects at 'items'"):
         read_all(rest_for(server.url))
     with pytest.raises(RefusedError, match="HTTP 404"):
         read_all(rest_for(server.url))
@@ -155,7 +161,7 @@ def test_a_list_that_is_no_object_or_not_there_is_named(server: Any) -> None:
 
 def test_a_conditional_write_sends_its_condition(server: Any) -> None:
     server.say(b'{"id": 1}', headers={"ETag": '"8"'})
-    answer = rest_for(server.url).patch("customers/1", {"email": None}, if_match='"7"')
+    answer = rest_for(server.url).write("PATCH", "customers/1", {"email": None}, if_match='"7"')
     assert answer.etag == '"8"'
     assert (server.asked[0].method, server.asked[0].body) == ("PATCH", b'{"email":null}')
     assert server.asked[0].headers["If-Match"] == '"7"'
