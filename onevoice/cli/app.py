@@ -16,12 +16,14 @@ from onevoice.cli import (
     consent,
     customer,
     database,
+    decide,
     ingest,
     init,
     mapping,
     obligation,
     quarantine,
     rebuild,
+    rules,
     run,
     samples,
     status,
@@ -68,7 +70,7 @@ def _everywhere(
 
 for module in (init, check, run, status, samples, sync, ingest, rebuild):
     module.register(app)
-for group in (customer, consent, quarantine, obligation, mapping, connector, system, database):
+for group in (customer, consent, quarantine, obligation, mapping, rules, decide, connector, system, database):
     app.add_typer(group.app)
 
 
