@@ -184,6 +184,10 @@ class Work:
     target: str
 
 
+ANY = "any"
+"""In an act: on every channel, or for every purpose."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened in the hub, told to whoever listens on `onevoice.events`.
@@ -204,16 +208,41 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One consent, withdrawal, objection or preference, anchored at a source record or a contact point."""
+    """One grant, prohibition, lift or preference, anchored at a source record, a contact point or both.
+
+    Attributes:
+        kind: grant, withdrawal, objection, prohibition, lift or preference.
+        channel: one of `Channel`, or `any`.
+        purpose: an entry of `rules/purposes.yaml`, or `any`.
+        reason: row of `rules/suppression.yaml` for what prohibits; otherwise the kind again.
+        time: when it was said, at the latest.
+        earliest: when it was said, at the earliest; None: at `time`.
+        first_sight: nobody knows how long before `time` it was said.
+        anchor_point: `phone:…`, `email:…`, or `session:…` for a web session.
+        controller: the legal entity that it is towards.
+        valid_until: when it ends by itself.
+        inbound: it also holds in conversations that the customer begins.
+        thread: the one thread that it is about.
+        lifts: the act that a `lift` is about; None where it is about its anchor.
+        terms: what a preference wishes.
+        evidence: what proves it; field names after ISO/IEC TS 27560.
+    """
 
     id: UUID
-    kind: str  # grant | withdrawal | objection
+    kind: str
     channel: str
     purpose: str
-    reason: str  # row of rules/suppression.yaml for prohibitions; "grant" otherwise
+    reason: str
     time: datetime
     source: RecordRef
+    earliest: datetime | None = None
+    first_sight: bool = False
     anchor_record: RecordRef | None = None
     anchor_point: str | None = None
     controller: str = "default"
+    valid_until: datetime | None = None
+    inbound: bool = False
+    thread: str | None = None
+    lifts: UUID | None = None
+    terms: Json = field(default_factory=dict)
     evidence: Json = field(default_factory=dict)

@@ -27,7 +27,7 @@ def list_suppressions(
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> list[ListEntry]:
     """Return every contact point that must not be used on the channels for the purpose, with reason and time."""
-    if purpose not in hub.gate.rules.consent_needed:
+    if purpose not in hub.gate.rules.purposes:
         raise ProblemError(404, "no such purpose in rules/purposes.yaml")
     with hub.store.transaction() as connection:
         entries = denied_entries(connection, hub.gate, channels=[c.value for c in channel], purpose=purpose)

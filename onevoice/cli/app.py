@@ -16,14 +16,12 @@ from onevoice.cli import (
     consent,
     customer,
     database,
-    decide,
     ingest,
     init,
     mapping,
     obligation,
     quarantine,
     rebuild,
-    rules,
     run,
     samples,
     status,
@@ -70,7 +68,7 @@ def _everywhere(
 
 for module in (init, check, run, status, samples, sync, ingest, rebuild):
     module.register(app)
-for group in (customer, consent, quarantine, obligation, mapping, rules, decide, connector, system, database):
+for group in (customer, consent, quarantine, obligation, mapping, connector, system, database):
     app.add_typer(group.app)
 
 

@@ -1,52 +1,60 @@
-"""The one gate: may this customer be contacted at this point, on this channel, for this purpose?
+"""The one gate: may this customer be contacted at this point, on this channel, for this purpose, now?
 
-A fold over acts. A live prohibition counts wherever it is anchored: at the point, whoever said it and whoever else
-holds it, or at any record of the customer. A grant counts only for exactly its point, or its record and the points that
-this record carries. Neither is unknown, and unknown never permits what needs consent.
+Pure: a fold over acts by the rules. Prohibition reads wide: it counts wherever it is anchored, at the point, whoever
+said it and whoever else holds it, or at any record of the customer. Permission reads narrow: a grant counts for exactly
+its point, channel, purpose and controller. Neither is unknown, and unknown never permits what needs consent.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
-from onevoice.consent.rules import ConsentRules
-from onevoice.messages import Act, Permission, RecordRef
+from onevoice.consent.lifting import Lifting, granted_points
+from onevoice.consent.policy import policy_reasons
+from onevoice.consent.question import (
+    POINT_CHANNELS,
+    Answer,
+    Because,
+    Holding,
+    Question,
+    Verdict,
+    points_on_channel,
+)
+from onevoice.consent.rules import ADVERTISING, ConsentRules, Reason
+from onevoice.messages import ANY, Act, Permission, RecordRef
 
-CHANNEL_OF_POINT = {"email": ("email",), "phone": ("phone", "sms")}
+PROHIBITING = frozenset({"withdrawal", "objection", "prohibition"})
+FACTS = frozenset({"everything", "all_but_legal", "marketing_calls"})
+"""What blocks these is true of the point or person, not of its dealings with one controller."""
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """What is known of one customer for the gate: the records in it, the points they carry, the acts at either.
+class Standing:
+    """A prohibition that denies, and why each grant that might have lifted it did not."""
 
-    Attributes:
-        carried: record -> the points that it carries itself; a record's grant counts at no others.
-        former: points that no record carries any more, of which a withdrawal was said while its record carried them.
-    """
-
-    records: frozenset[RecordRef]
-    points: frozenset[str]
-    acts: Sequence[Act]
-    carried: Mapping[RecordRef, frozenset[str]] = field(default_factory=dict)
-    former: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The answer, with the acts that decided it."""
-
-    permission: Permission
-    because: tuple[Act, ...] = ()
+    act: Act
+    not_lifted_by: tuple[tuple[Act, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Folds acts into permissions by the consent rules."""
+    """Folds acts into permissions by the consent rules.
+
+    Attributes:
+        clock_bound: how far a system's clock may be off where `bounds` names none for it.
+    """
 
     rules: ConsentRules
     clock_bound: timedelta = timedelta(minutes=5)
+    bounds: Mapping[str, timedelta] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
 
-    def permission(
+    def fold(
         self,
         holding: Holding,
         channel: str,
@@ -55,86 +63,216 @@ class Gate:
         *,
         record: RecordRef | None = None,
     ) -> Verdict:
-        """Return what the customer's acts say about a channel and purpose, at one point or for one record.
+        """Return what the acts say now, at one point, or for one record as a flag on it would hold it."""
+        asked = Question(channel=channel, purpose=purpose, point=point, record=record, now=self.clock())
+        return self.permission(holding, asked)
 
-        Without `point` the answer is that for `record` as a whole, as a flag on it would hold it; without either no
-        grant counts, since each is for something.
+    def permission(self, holding: Holding, asked: Question) -> Verdict:
+        """Return what the customer's acts say: denied, allowed or unknown.
+
+        Asked for a record, as a flag on it would hold it: the strictest of the points that it carries on the channel.
         """
-        live = self.live_prohibitions(holding.acts)
-        denying = tuple(a for a in live if self._reaches(a, holding, channel, purpose, point))
-        if denying:
-            return Verdict(permission=Permission.DENIED, because=denying)
-        grants = tuple(a for a in holding.acts if self._grants(a, holding, channel, purpose, point, record))
-        if grants:
-            return Verdict(permission=Permission.ALLOWED, because=grants)
-        return Verdict(permission=Permission.UNKNOWN)
+        points = (
+            points_on_channel(holding.carried.get(asked.record, frozenset()), asked.channel) if asked.record else []
+        )
+        if not points:
+            return self._verdict(holding, asked)
+        verdicts = [self._verdict(holding, replace(asked, point=point)) for point in points]
+        order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+        return min(verdicts, key=lambda verdict: order.index(verdict.permission))
 
-    def may_contact(self, holding: Holding, channel: str, purpose: str, point: str) -> Verdict:
-        """Return whether to contact: unknown becomes denied where the purpose needs consent."""
-        verdict = self.permission(holding, channel, purpose, point)
-        if verdict.permission is not Permission.UNKNOWN:
-            return verdict
-        denied = self.rules.consent_needed.get(purpose, True)
-        return Verdict(permission=Permission.DENIED if denied else Permission.ALLOWED)
+    def may_contact(self, holding: Holding, asked: Question) -> Answer:
+        """Return whether to contact one customer, with every reason."""
+        standing = self.standing(holding, asked)
+        grants = self.grants(holding, asked)
+        because = [_prohibited(one.act) for one in standing]
+        because += [_not_lifted(grant, lack) for one in standing for grant, lack in one.not_lifted_by]
+        refusing = list(policy_reasons(self.rules, holding, asked))
+        permitting = self._permitting(holding, asked, grants)
+        if standing:
+            return Answer(allowed=False, permission=Permission.DENIED, because=(*_unique(because), *refusing))
+        permission = Permission.ALLOWED if grants else Permission.UNKNOWN
+        if not permitting:
+            refusing.insert(0, Because(code="no_consent", says="nobody granted this for exactly this point"))
+        return Answer(allowed=not refusing, permission=permission, because=(*permitting, *refusing))
 
-    def live_prohibitions(self, acts: Iterable[Act]) -> list[Act]:
-        """Return the prohibitions that nothing has lifted, most recent first."""
-        acts = list(acts)
-        grants = [a for a in acts if a.kind == "grant" and a.evidence]
-        live = [a for a in acts if a.kind != "grant" and not any(self._lifts(g, a) for g in grants)]
-        return sorted(live, key=lambda a: (a.time, str(a.id)), reverse=True)
+    def may_contact_point(self, holders: Collection[Holding], bare: Holding, asked: Question) -> Answer:
+        """Return whether to contact a bare point: no, if the answer is no for any of its holders.
 
-    def _lifts(self, grant: Act, prohibition: Act) -> bool:
-        rule = self.rules.reasons.get(prohibition.reason)
-        return (
-            rule is not None
-            and rule.lifted_by == "grant"
-            and grant.time > prohibition.time + self.clock_bound
-            and (grant.channel, grant.purpose) == (prohibition.channel, prohibition.purpose)
-            and grant.controller == prohibition.controller
-            and _same_anchor(grant, prohibition)
+        A holder who died does not deny a point that a living one holds.
+
+        Args:
+            holders: all customers that hold the point.
+            bare: the acts at the point itself, for when nobody holds it.
+        """
+        answers = [(one, self.may_contact(one, asked)) for one in holders]
+        living = [(one, answer) for one, answer in answers if not self._died(one, asked)]
+        counted = [answer for _, answer in living or answers] or [self.may_contact(bare, asked)]
+        refusals = [answer for answer in counted if not answer.allowed]
+        order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+        return Answer(
+            allowed=not refusals,
+            permission=min((answer.permission for answer in counted), key=order.index),
+            because=_unique([one for answer in refusals or counted for one in answer.because]),
         )
 
-    def _reaches(self, act: Act, holding: Holding, channel: str, purpose: str, point: str | None) -> bool:
-        reach = self.reach(act)
-        if act.purpose != purpose or (act.channel != channel and reach != "all"):
-            return False
-        if act.anchor_point is not None and reach == "point":
-            return act.anchor_point == point
-        return act.anchor_record in holding.records or act.anchor_point in holding.points or act.anchor_point == point
+    def standing(self, holding: Holding, asked: Question) -> list[Standing]:
+        """Return the prohibitions that deny this, the most recent first."""
+        lifts = [act for act in holding.acts if act.kind in ("grant", "lift")]
+        found = []
+        for act in holding.acts:
+            if act.kind not in PROHIBITING:
+                continue
+            row = self.rules.reason(act.reason)
+            if not self._reaches(act, row, holding, asked) or not self._blocks(act, row, asked):
+                continue
+            lifting = Lifting(rules=self.rules, bounds=self.bounds, bound=self.clock_bound)
+            if lifting.ended(act, row, asked):
+                continue
+            lacks = [(lift, lifting.why_not(lift, act, row, asked, holding)) for lift in lifts]
+            if all(lack is not None for _, lack in lacks):
+                told = tuple((lift, lack) for lift, lack in lacks if lack and _might_lift(lift, asked))
+                found.append(Standing(act=act, not_lifted_by=told))
+        return sorted(found, key=lambda one: (one.act.time, str(one.act.id)), reverse=True)
 
-    def _grants(
-        self, act: Act, holding: Holding, channel: str, purpose: str, point: str | None, record: RecordRef | None
-    ) -> bool:
-        if act.kind != "grant" or not act.evidence or (act.channel, act.purpose) != (channel, purpose):
+    def grants(self, holding: Holding, asked: Question) -> list[Act]:
+        """Return the live grants for exactly this point, channel, purpose and controller, the most recent first."""
+        found = [act for act in holding.acts if act.kind == "grant" and _grants(act, holding, asked)]
+        return sorted(found, key=lambda act: (act.time, str(act.id)), reverse=True)
+
+    def live_prohibitions(self, acts: Iterable[Act]) -> list[Act]:
+        """Return the prohibitions among the acts that none of the others has lifted for what they name themselves."""
+        acts = list(acts)
+        live = []
+        for act in acts:
+            if act.kind in PROHIBITING:
+                own = frozenset({act.anchor_record} if act.anchor_record else ())
+                at = frozenset({act.anchor_point} if act.anchor_point else ())
+                asked = Question(
+                    channel=act.channel,
+                    purpose=act.purpose,
+                    point=act.anchor_point,
+                    controller=act.controller,
+                    thread=act.thread,
+                    now=self.clock(),
+                )
+                if any(one.act is act for one in self.standing(Holding(records=own, points=at, acts=acts), asked)):
+                    live.append(act)
+        return sorted(live, key=lambda act: (act.time, str(act.id)), reverse=True)
+
+    def objects(self, holding: Holding) -> bool:
+        """Return whether it wants no offers even in conversations that it begins itself."""
+        asked = Question(channel=ANY, purpose="marketing", inbound=True, now=self.clock())
+        return bool(self.standing(holding, asked))
+
+    def _verdict(self, holding: Holding, asked: Question) -> Verdict:
+        standing = self.standing(holding, asked)
+        if standing:
+            return Verdict(permission=Permission.DENIED, because=tuple(one.act for one in standing))
+        grants = self.grants(holding, asked)
+        if grants:
+            return Verdict(permission=Permission.ALLOWED, because=tuple(grants))
+        return Verdict(permission=Permission.UNKNOWN)
+
+    def _permitting(self, holding: Holding, asked: Question, grants: Collection[Act]) -> list[Because]:
+        kind = self.rules.kind(asked.purpose)
+        if kind not in ADVERTISING:
+            return [Because(code="no_consent_needed", says=f"{asked.purpose} is of class {kind}")]
+        if asked.inbound:
+            return [Because(code="inbound", says="the customer began this conversation")]
+        if grants:
+            return [Because(code="granted", says=_said(act), act=act.id) for act in grants]
+        soft = self.rules.country(holding.country).soft_opt_in
+        since = asked.now - timedelta(days=soft.days) if soft else None
+        if (
+            soft is not None
+            and kind == "marketing"
+            and asked.channel in soft.channels
+            and holding.ordered_at is not None
+            and since is not None
+            and holding.ordered_at >= since
+            and (asked.point is None or asked.point in holding.points)
+        ):
+            return [Because(code="soft_opt_in", says=f"bought within {soft.days} days; the country's rules allow it")]
+        return []
+
+    def _reaches(self, act: Act, row: Reason, holding: Holding, asked: Question) -> bool:
+        if asked.inbound and not (row.inbound or act.inbound):
+            return False
+        if row.blocks not in FACTS and act.controller != asked.controller:
+            return False
+        if row.reach in ("person", "written") and act.channel not in (asked.channel, ANY):
+            return False
+        if row.reach == "point":
+            return self._reaches_point(act, row, holding, asked)
+        if act.anchor_point is not None and act.anchor_point == asked.point:
+            return not (row.spares_shared and act.anchor_point in holding.shared and act.anchor_record is None)
+        if act.anchor_record in holding.records:
+            return row.reach != "written" or act.anchor_point is None
+        if row.reach == "written" or act.anchor_point not in holding.points:
+            return False
+        return not (row.spares_shared and act.anchor_point in holding.shared)
+
+    def _reaches_point(self, act: Act, row: Reason, holding: Holding, asked: Question) -> bool:
+        if row.blocks in ("purpose", "written") and act.channel not in (asked.channel, ANY):
             return False
         if act.anchor_point is not None:
-            return act.anchor_point == point
+            return act.anchor_point == asked.point
         if act.anchor_record not in holding.records:
             return False
-        if point is None:
-            return act.anchor_record == record
-        return point in holding.carried.get(act.anchor_record, ())
+        said = frozenset(act.evidence.get("points", ())) or holding.carried.get(act.anchor_record, frozenset())
+        return asked.point is None or asked.point in said or not said
 
-    def reach(self, act: Act) -> str:
-        """Return the reach of a prohibition; an unknown reason reaches as wide as any."""
-        rule = self.rules.reasons.get(act.reason)
-        return rule.reach if rule else "all"
+    def _blocks(self, act: Act, row: Reason, asked: Question) -> bool:
+        kind = self.rules.kind(asked.purpose)
+        if row.blocks in ("purpose", "written"):
+            return act.purpose in (asked.purpose, ANY)
+        if row.blocks == "thread":
+            return act.thread is not None and act.thread == asked.thread
+        if row.blocks == "all_but_legal":
+            return kind != "legal"
+        if row.blocks == "everything":
+            return True
+        return kind in ADVERTISING and (row.blocks == "marketing" or asked.channel == "phone")
 
-
-def _same_anchor(one: Act, other: Act) -> bool:
-    if one.anchor_point is not None or other.anchor_point is not None:
-        return one.anchor_point == other.anchor_point
-    return one.anchor_record == other.anchor_record
-
-
-def points_said_of(act: Act) -> tuple[str, ...]:
-    """Return the points that the record of a flag carried since the flag made this act."""
-    if act.kind == "grant" or act.source != act.anchor_record:
-        return ()
-    return tuple(act.evidence.get("points", ()))
+    def _died(self, holding: Holding, asked: Question) -> bool:
+        return any(self.rules.reason(one.act.reason).spares_shared for one in self.standing(holding, asked))
 
 
-def points_on_channel(points: Collection[str], channel: str) -> list[str]:
-    """Return those contact points (`email:…`, `phone:…`) that a channel reaches, sorted."""
-    return sorted(p for p in points if channel in CHANNEL_OF_POINT.get(p.partition(":")[0], ()))
+def _grants(act: Act, holding: Holding, asked: Question) -> bool:
+    if not act.evidence or (act.channel, act.purpose) != (asked.channel, asked.purpose):
+        return False
+    if act.controller != asked.controller or act.time > asked.now:
+        return False
+    if act.valid_until is not None and asked.now >= act.valid_until:
+        return False
+    if act.anchor_record is None:
+        held = asked.point in holding.points and asked.point not in holding.shared
+        return act.anchor_point == asked.point and (held or not holding.records)
+    if act.anchor_record not in holding.records:
+        return False
+    if asked.point is None:
+        return act.anchor_record == asked.record or (asked.record is None and asked.channel not in POINT_CHANNELS)
+    return asked.point in granted_points(act, holding)
+
+
+def _might_lift(lift: Act, asked: Question) -> bool:
+    return lift.kind == "grant" and (lift.channel, lift.purpose) == (asked.channel, asked.purpose)
+
+
+def _prohibited(act: Act) -> Because:
+    return Because(code="prohibited", says=_said(act), act=act.id)
+
+
+def _not_lifted(grant: Act, lack: str) -> Because:
+    return Because(code="not_lifted", says=f"{_said(grant)} does not lift it: {lack}", act=grant.id)
+
+
+def _said(act: Act) -> str:
+    where = f"at {act.anchor_record}" if act.anchor_record is not None else "at the contact point"
+    what = act.kind if act.reason == act.kind else f"{act.kind} ({act.reason})"
+    return f"{what} of {act.time:%Y-%m-%d} for {act.purpose} by {act.channel}, said {where}"
+
+
+def _unique(because: Collection[Because]) -> tuple[Because, ...]:
+    return tuple(dict.fromkeys(because))

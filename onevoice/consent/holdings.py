@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
-from onevoice.consent.gate import Holding, points_said_of
+from onevoice.consent.question import Holding, points_said_of
 from onevoice.messages import Act, RecordRef
 from onevoice.store import rows_by_keys
-from onevoice.store.tables import act, record_key, source_record
+from onevoice.store.tables import act, judgement, record_key, source_record
 
 POINT_KINDS = ("email:", "phone:")
 
@@ -52,19 +52,84 @@ def holdings_with(
         {point for held in customers.values() for points in held.values() for point in points},
     )
     by_record, by_point = _by_anchor(acts)
-    return {customer: _holding(held, by_record, by_point) for customer, held in customers.items()}
+    holders = _holders(connection, acts)
+    joined = _joined(connection, acts)
+    return {
+        customer: _holding(customer, held, by_record, by_point, holders, joined) for customer, held in customers.items()
+    }
 
 
 def _holding(
+    customer: UUID,
     held: Mapping[RecordRef, Collection[str]],
     by_record: Mapping[RecordRef, Sequence[Act]],
     by_point: Mapping[str, Sequence[Act]],
+    holders: Mapping[str, Collection[UUID]],
+    joined: Collection[tuple[RecordRef, RecordRef]],
 ) -> Holding:
     carried = {record: frozenset(points) for record, points in held.items()}
     points = frozenset().union(*carried.values())
     acts = _unique([a for r in held for a in by_record.get(r, ())] + [a for p in points for a in by_point.get(p, ())])
     former = frozenset(p for act in acts if act.anchor_record in carried for p in points_said_of(act))
-    return Holding(records=frozenset(held), points=points, acts=acts, carried=carried, former=former - points)
+    return Holding(
+        records=frozenset(held),
+        points=points,
+        acts=acts,
+        carried=carried,
+        former=former - points,
+        shared=frozenset(p for p in points if any(other != customer for other in holders.get(p, ()))),
+        joined=_groups([(a, b) for a, b in joined if a in carried and b in carried]),
+    )
+
+
+def _holders(connection: Connection, acts: Iterable[Act]) -> dict[str, set[UUID]]:
+    """Return who holds the points at which something was said that counts for an only holder alone."""
+    asked = {a.anchor_point for a in acts if a.anchor_point is not None and a.anchor_record is None}
+    keys = rows_by_keys(
+        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=[(p,) for p in asked]
+    )
+    columns = [source_record.c.id, source_record.c.customer_id]
+    rows = rows_by_keys(connection, source_record, columns, key=["id"], keys=[(k.record_id,) for k in keys])
+    customers = {row.id: row.customer_id for row in rows}
+    found: dict[str, set[UUID]] = defaultdict(set)
+    for key in keys:
+        if customers.get(key.record_id) is not None:
+            found[key.key].add(customers[key.record_id])
+    return found
+
+
+def _joined(connection: Connection, acts: Sequence[Act]) -> list[tuple[RecordRef, RecordRef]]:
+    """Return the pairs that people judged to be one, as far as a grant may lift another record's objection by them."""
+    if not any(a.kind == "grant" for a in acts) or not any(a.kind == "objection" for a in acts):
+        return []
+    refs = [(r.system, r.stream, r.key) for r in {a.anchor_record for a in acts if a.anchor_record is not None}]
+    rows = [
+        row
+        for side in ("a", "b")
+        for row in rows_by_keys(
+            connection,
+            judgement,
+            list(judgement.c),
+            key=[f"{side}_system", f"{side}_stream", f"{side}_key"],
+            keys=refs,
+        )
+    ]
+    return [
+        (
+            RecordRef(system=row.a_system, stream=row.a_stream, key=row.a_key),
+            RecordRef(system=row.b_system, stream=row.b_stream, key=row.b_key),
+        )
+        for row in rows
+        if row.verdict == "same" and row.retracted_at is None
+    ]
+
+
+def _groups(pairs: Iterable[tuple[RecordRef, RecordRef]]) -> tuple[frozenset[RecordRef], ...]:
+    groups: list[set[RecordRef]] = []
+    for a, b in pairs:
+        touching = [group for group in groups if a in group or b in group]
+        groups = [group for group in groups if group not in touching] + [{a, b}.union(*touching)]
+    return tuple(frozenset(group) for group in groups)
 
 
 def acts_at(connection: Connection, records: Iterable[RecordRef], points: Iterable[str]) -> list[Act]:
@@ -86,6 +151,13 @@ def act_of(row: Row[Any]) -> Act:
         controller=row.controller,
         reason=row.reason,
         time=row.time,
+        earliest=row.earliest,
+        first_sight=row.first_sight,
+        valid_until=row.valid_until,
+        inbound=row.inbound,
+        thread=row.thread,
+        lifts=row.lifts,
+        terms=row.terms or {},
         anchor_record=RecordRef(system=row.anchor_system, stream=row.anchor_stream, key=row.anchor_key)
         if row.anchor_key is not None
         else None,

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from onevoice.consent.gate import Gate, Holding, points_on_channel
+from onevoice.consent.gate import Gate
 from onevoice.consent.holdings import act_of, holdings_of
+from onevoice.consent.question import Holding, points_on_channel
 from onevoice.messages import Act, ListEntry, Permission
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import act, record_key, source_record
@@ -21,7 +22,7 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     for holding in holdings:
         for channel in channels:
             for point in points_on_channel(holding.points | holding.former, channel):
-                verdict = gate.permission(holding, channel, purpose, point)
+                verdict = gate.fold(holding, channel, purpose, point)
                 if verdict.permission is Permission.DENIED:
                     entries.setdefault((channel, point), _entry(channel, point, purpose, verdict.because))
     return [entries[key] for key in sorted(entries)]

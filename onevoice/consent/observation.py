@@ -20,14 +20,28 @@ class Observation:
     Attributes:
         version: (sequence, reading).
         observed: `withdrawn`, `granted` or None.
-        time: when a withdrawal happened, as the version says; None for all else.
+        time: when it said so, as the version says.
         points: contact points on the flag's channel that the version carried, sorted.
     """
 
     version: tuple[str, int]
     observed: str | None
-    time: datetime | None
+    time: datetime
     points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlagAct:
+    """A withdrawal that follows from a flag.
+
+    Attributes:
+        earliest: when the version before it still said otherwise; None at first sight.
+        time: when its own version said so.
+    """
+
+    version: tuple[str, int]
+    earliest: datetime | None
+    time: datetime
 
 
 def observe(
@@ -38,7 +52,7 @@ def observe(
     points: Iterable[str] = (),
 ) -> tuple[Observation, ...]:
     """Return the series with one more observation in its place; neither order of arrival nor repetition matters."""
-    seen = Observation(version, observed, time if observed == WITHDRAWN else None, tuple(sorted(set(points))))
+    seen = Observation(version, observed, time, tuple(sorted(set(points))))
     at = bisect_left(series, version, key=lambda one: one.version)
     standing = series[at : at + 1]
     if standing and standing[0].version == version:
@@ -47,12 +61,12 @@ def observe(
     return (*series[:at], seen, *series[at:])
 
 
-def acts_of_flag(series: Sequence[Observation]) -> list[tuple[tuple[str, int], datetime]]:
-    """Return version and time of each withdrawal: where the flag turned to `withdrawn`, or was so at first sight."""
+def acts_of_flag(series: Sequence[Observation]) -> list[FlagAct]:
+    """Return each withdrawal: where the flag turned to `withdrawn`, or was so at first sight."""
     return [
-        (one.version, one.time)
+        FlagAct(one.version, series[at - 1].time if at else None, one.time)
         for at, one in enumerate(series)
-        if one.time is not None and (at == 0 or series[at - 1].time is None)
+        if one.observed == WITHDRAWN and (at == 0 or series[at - 1].observed != WITHDRAWN)
     ]
 
 
@@ -66,5 +80,5 @@ def points_since(series: Sequence[Observation], version: tuple[str, int]) -> lis
 
 
 def _precedence(one: Observation) -> tuple[bool, str, str]:
-    """Of two words on one version the withdrawal stands, and the earlier one of two withdrawals."""
-    return one.observed != WITHDRAWN, one.time.isoformat() if one.time else "", one.observed or ""
+    """Of two words on one version the withdrawal stands, and the earlier one of two equal words."""
+    return one.observed != WITHDRAWN, one.time.isoformat(), one.observed or ""

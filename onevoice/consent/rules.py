@@ -1,70 +1,192 @@
-"""The consent rules as data: `rules/suppression.yaml` and `rules/purposes.yaml`."""
+"""The consent rules as data: what blocks and what lifts, the classes of purposes, what countries say.
+
+Takes the folder `rules/`, gives checked values. The one rule: a mistake is named by its file and key, and nothing is
+filled in that would permit more.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from onevoice.errors import ConfigurationError
+from onevoice.messages import Channel
+from onevoice.rules_file import read_yaml
 
-_REACHES = ("point", "person", "all")
-_LIFTS = ("grant", "person")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DEFAULT_COUNTRY = "default"
+ADVERTISING = frozenset({"marketing", "survey"})
+"""The classes that need consent and keep to caps and quiet hours."""
+
+Lift = Literal[
+    "grant",
+    "confirmed_grant",
+    "delivery",
+    "verification",
+    "time",
+    "end",
+    "register",
+    "register_grant",
+    "role",
+    "thread_end",
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """One row of the suppression table."""
-
-    name: str
-    reach: str
-    lifted_by: str
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRules:
-    """What blocks, what lifts, and which purposes need consent."""
+class Reason(_Row):
+    """One row of the suppression table; the file says what the words mean."""
+
+    reach: Literal["point", "person", "all", "written"]
+    blocks: Literal["purpose", "marketing", "marketing_calls", "thread", "all_but_legal", "everything", "written"]
+    lifted_by: tuple[Lift, ...]
+    days: int | None = Field(default=None, ge=1)
+    role: str | None = Field(default=None, min_length=1)
+    inbound: bool = False
+    spares_shared: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Reason":
+        if ("time" in self.lifted_by) != (self.days is not None):
+            raise ValueError("days goes with lifted_by time")
+        if ("role" in self.lifted_by) != (self.role is not None):
+            raise ValueError("role goes with lifted_by role")
+        return self
+
+
+UNLISTED = Reason(reach="all", blocks="purpose", lifted_by=())
+"""A reason that is in no table reaches as far as any and nothing lifts it."""
+
+
+class Cap(_Row):
+    """At most `most` contacts in `days` days; on one channel, or on all together."""
+
+    most: int = Field(ge=1)
+    days: int = Field(ge=1)
+    channel: Channel | None = None
+
+
+class Purpose(_Row):
+    """One purpose of contact."""
+
+    title: str
+    kind: Literal["marketing", "survey", "service", "legal"] = Field(alias="class")
+    caps: tuple[Cap, ...] = ()
+
+
+def _minutes(text: str) -> tuple[time, time]:
+    first, _, last = text.partition("-")
+    return time.fromisoformat(first), time.fromisoformat(last)
+
+
+def _window(text: str) -> str:
+    begin, end = _minutes(text)
+    if begin >= end:
+        raise ValueError("write two times of one day, such as 09:00-18:00")
+    return text
+
+
+class Hours(_Row):
+    """When a channel may be used, in the customer's own time zone."""
+
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
+    between: tuple[Annotated[str, AfterValidator(_window)], ...]
+
+    def windows(self) -> list[tuple[time, time]]:
+        """Return the windows of a day."""
+        return [_minutes(text) for text in self.between]
+
+
+class SoftOptIn(_Row):
+    """Own customers may be written to about similar goods without a grant."""
+
+    channels: tuple[Channel, ...]
+    days: int = Field(ge=1)
+
+
+class Register(_Row):
+    """A list of who must not be called, kept by somebody else."""
+
+    title: str
+    form: Literal["plain", "md5", "sha1", "sha256"]
+    own_grant: bool = False
+
+
+def _zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Country(_Row):
+    """What one country says."""
+
+    title: str
+    timezones: tuple[Annotated[str, AfterValidator(_zone)], ...] = Field(min_length=1)
+    soft_opt_in: SoftOptIn | None = None
+    hours: Mapping[Channel, Hours] = Field(default_factory=dict)
+    registers: Mapping[str, Register] = Field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+_Any = TypeVar("_Any", bound=_Row)
+
+
+class ConsentRules(_Row):
+    """The three files together."""
 
     reasons: Mapping[str, Reason]
-    consent_needed: Mapping[str, bool]
+    purposes: Mapping[str, Purpose]
+    countries: Mapping[str, Country]
 
     @classmethod
     def load(cls, folder: Path) -> "ConsentRules":
-        """Read both files.
+        """Read the three files.
 
         Raises:
-            ConfigurationError: a file or key is wrong; the text names it.
+            ConfigurationError: a file or key is missing or wrong; the text names it.
         """
-        reasons = {name: _reason(name, row) for name, row in _rows(folder / "suppression.yaml").items()}
-        for needed in ("withdrawal", "objection"):
+        reasons = _rows(folder / "suppression.yaml", Reason)
+        for needed in ("withdrawal", "objection", "register", "answered", "erased"):
             if needed not in reasons:
-                raise ConfigurationError(f"rules/suppression.yaml: {needed}: missing; every act of that kind needs it")
-        purposes = {name: _needs_consent(name, row) for name, row in _rows(folder / "purposes.yaml").items()}
-        return cls(reasons=reasons, consent_needed=purposes)
+                raise ConfigurationError(f"rules/suppression.yaml: {needed}: missing; the hub itself gives this reason")
+        countries = _rows(folder / "countries.yaml", Country)
+        if DEFAULT_COUNTRY not in countries:
+            raise ConfigurationError("rules/countries.yaml: default: missing; it holds for countries without a row")
+        return cls(reasons=reasons, purposes=_rows(folder / "purposes.yaml", Purpose), countries=countries)
+
+    def reason(self, name: str) -> Reason:
+        """Return the row of a reason."""
+        return self.reasons.get(name, UNLISTED)
+
+    def kind(self, purpose: str) -> str:
+        """Return the class of a purpose; one that nobody declared is as strict as any."""
+        found = self.purposes.get(purpose)
+        return found.kind if found else "marketing"
+
+    def country(self, code: str | None) -> Country:
+        """Return what a country says, or the default row."""
+        return self.countries.get(code or DEFAULT_COUNTRY) or self.countries[DEFAULT_COUNTRY]
+
+    @property
+    def registers(self) -> dict[str, Register]:
+        """All registers of all countries."""
+        return {name: row for country in self.countries.values() for name, row in country.registers.items()}
 
 
-def _rows(path: Path) -> dict[str, dict[str, Any]]:
-    if not path.is_file():
-        raise ConfigurationError(f"rules/{path.name}: missing")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"rules/{path.name}: not YAML") from error
-    if not isinstance(document, dict) or not all(isinstance(row, dict) for row in document.values()):
-        raise ConfigurationError(f"rules/{path.name}: write one table a name")
-    return document
-
-
-def _reason(name: str, row: dict[str, Any]) -> Reason:
-    if row.get("reach") not in _REACHES:
-        raise ConfigurationError(f"rules/suppression.yaml: {name}.reach: write one of {', '.join(_REACHES)}")
-    if row.get("lifted_by") not in _LIFTS:
-        raise ConfigurationError(f"rules/suppression.yaml: {name}.lifted_by: write one of {', '.join(_LIFTS)}")
-    return Reason(name=name, reach=row["reach"], lifted_by=row["lifted_by"])
-
-
-def _needs_consent(name: str, row: dict[str, Any]) -> bool:
-    if not isinstance(row.get("consent"), bool):
-        raise ConfigurationError(f"rules/purposes.yaml: {name}.consent: write true or false")
-    return bool(row["consent"])
+def _rows(path: Path, kind: type[_Any]) -> dict[str, _Any]:
+    found = {}
+    for name, content in read_yaml(path).items():
+        try:
+            found[str(name)] = kind.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, (name, *first["loc"])))
+            raise ConfigurationError(f"rules/{path.name}: {key}: {first['msg']}") from None
+        except (KeyError, OSError) as error:  # a time zone that this machine does not know
+            raise ConfigurationError(f"rules/{path.name}: {name}.timezones: no such time zone") from error
+    return found

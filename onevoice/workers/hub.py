@@ -65,7 +65,7 @@ def open_hub(config: Config) -> Hub:
     """
     catalog = load_catalog(config)
     rules = config.root / "rules"
-    gate = Gate(ConsentRules.load(rules))
+    gate = Gate(ConsentRules.load(rules), bounds={system: catalog.clock_bound(system) for system in config.systems})
     model = Model.load(rules / "identity.yaml")
     survivorship = Survivorship.load(rules / "survivorship.yaml")
     store = open_store(reveal(config.store_url))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onevoice.consent import Observation, acts_of_flag, observe, points_since
+from onevoice.consent import FlagAct, Observation, acts_of_flag, observe, points_since
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OBSERVED = st.sampled_from(["withdrawn", "granted", None])
@@ -24,14 +24,19 @@ def series_of(said: list[tuple[int, str | None]]) -> tuple[Observation, ...]:
     return series
 
 
-def turned(said: list[tuple[int, str | None]]) -> list[tuple[int, datetime]]:
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def turned(said: list[tuple[int, str | None]]) -> list[FlagAct]:
     """What must come out, written down plainly: each version that is a withdrawal after one that is none."""
     found = []
     last: str | None = None
+    before: datetime | None = None
     for number, observed in sorted(dict(said).items()):
         if observed == "withdrawn" and last != "withdrawn":
-            found.append((number, START + timedelta(days=number)))
-        last = observed
+            found.append(FlagAct(version(number), before, day(number)))
+        last, before = observed, day(number)
     return found
 
 
@@ -41,8 +46,7 @@ def test_any_order_and_any_repetition_gives_the_same_acts(data: st.DataObject) -
     arrived = data.draw(
         st.permutations(said + data.draw(st.lists(st.sampled_from(said), max_size=4) if said else st.just([])))
     )
-    acts = acts_of_flag(series_of(arrived))
-    assert acts == [(version(number), time) for number, time in turned(said)]
+    assert acts_of_flag(series_of(arrived)) == turned(said)
 
 
 @given(st.data())
@@ -52,7 +56,7 @@ def test_two_words_on_one_version_are_the_same_series_in_either_order(data: st.D
 
 
 def test_a_withdrawal_stands_against_another_word_on_the_same_version() -> None:
-    assert [at for at, _ in acts_of_flag(series_of([(1, None), (1, "withdrawn")]))] == [version(1)]
+    assert [act.version for act in acts_of_flag(series_of([(1, None), (1, "withdrawn")]))] == [version(1)]
 
 
 def test_unticking_takes_no_act_away_and_makes_none() -> None:
@@ -62,10 +66,7 @@ def test_unticking_takes_no_act_away_and_makes_none() -> None:
 
 def test_a_late_version_parts_one_withdrawal_into_two_at_their_own_times() -> None:
     found = acts_of_flag(series_of([(1, "withdrawn"), (2, "withdrawn"), (4, "withdrawn"), (5, "withdrawn"), (3, None)]))
-    assert found == [
-        (version(1), START + timedelta(days=1)),
-        (version(4), START + timedelta(days=4)),
-    ]
+    assert found == [FlagAct(version(1), None, day(1)), FlagAct(version(4), day(3), day(4))]
 
 
 @given(st.data())

@@ -30,7 +30,7 @@ def permission(walk: Walk, channel: str, system: str = "crm", key: str = "003A")
     customer = walk.record(system, key).customer_id
     with walk.store.transaction() as connection:
         holding = holdings_of(connection, [customer])[customer]
-    return walk.gate.permission(holding, channel, "marketing").permission
+    return walk.gate.fold(holding, channel, "marketing").permission
 
 
 def test_new_newer_unchanged_stale_and_duplicate(walk: Walk) -> None:

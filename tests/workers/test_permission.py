@@ -78,7 +78,7 @@ def test_a_grant_is_written_into_its_own_record_and_counts_at_its_own_numbers(
         connection.execute(t.act.insert().values(_grant(*anchor)))
         holding = holdings_of(connection, [customer])[customer]
     said = {
-        number: walk.gate.permission(holding, "phone", "marketing", f"phone:{number}").permission
+        number: walk.gate.fold(holding, "phone", "marketing", f"phone:{number}").permission
         for number in (OLD, NEW, NEWEST)
     }
     own = OLD if anchor[0] == "crm" else NEW

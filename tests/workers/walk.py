@@ -317,4 +317,4 @@ def at_rest(walk: Walk) -> Mapping[str, Any]:
 def _permissions(gate: Gate, holding: Any) -> Any:
     points: Sequence[str | None] = [None, *sorted(holding.points)]
     channels: Collection[str] = ("email", "phone", "sms")
-    return {(c, p): str(gate.permission(holding, c, "marketing", p).permission) for c in channels for p in points}
+    return {(c, p): str(gate.fold(holding, c, "marketing", p).permission) for c in channels for p in points}

@@ -12,12 +12,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from onevoice.consent import Gate, Holding
+from onevoice.consent import Gate
 from onevoice.conversation import (
     Context,
+    ContextRules,
     Entry,
     Known,
     Moment,
+    OfferRules,
+    ValueRules,
     anonymous_context,
     candidates_context,
     known_context,
@@ -47,7 +50,6 @@ from onevoice.workers.customers.permission import (
 )
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
-from onevoice.workers.decisions import Advice, Tried, customer_facts, load_rules, moment_facts
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.record import Record, load_records
 
@@ -63,7 +65,7 @@ class Customers:
     gate: Gate
     model: Model
     survivorship: Survivorship
-    advice: Advice
+    rules: ContextRules
     judging: Judging
 
     def find(self, reference: str) -> list[UUID]:
@@ -157,23 +159,6 @@ class Customers:
                 return self._candidates(connection, found, asked, moment)
             return self._known(connection, found[0], asked.point, moment)
 
-    def decide(
-        self, reference: str, *, kind: str = "offer", channel: str | None = None, department: str | None = None
-    ) -> Tried:
-        """Return what would be decided for a customer now, with a reason for every offer; nothing is kept.
-
-        Raises:
-            RefusedError: nobody is known under the reference, or more than one; or the kind is unknown.
-        """
-        moment = Moment(now=datetime.now(UTC), channel=channel, department=department)
-        with self.store.transaction() as connection:
-            customer = _the_one(connection, reference)
-            known, holding = self._read(connection, customer)
-        value = self.advice.value.judge(known.orders, moment.now)
-        facts = moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, moment.now)
-        objected = objects_to_marketing(self.gate, holding)
-        return self.advice.tried(facts, kind=kind, oldest=str(customer), now=moment.now, objected=objected)
-
     def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
         """Say that two customers are one.
 
@@ -221,15 +206,6 @@ class Customers:
         return self.judging.retract(judgement, actor=actor)
 
     def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
-        known, holding = self._read(connection, customer)
-        value = self.advice.value.judge(known.orders, moment.now)
-        objected = objects_to_marketing(self.gate, holding)
-        facts = moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, moment.now)
-        offers = self.advice.offers(facts, oldest=str(customer), now=moment.now, objected=objected)
-        permissions = permissions_now(self.gate, holding, point)
-        return known_context(known, permissions, value, offers, moment, objected=objected)
-
-    def _read(self, connection: Connection, customer: UUID) -> tuple[Known, Holding]:
         view = load_view(connection, customer)
         holding = holding_of(connection, customer)
         known = Known(
@@ -240,7 +216,8 @@ class Customers:
             entries=timeline(connection, holding.records, holding.points, holding.acts, limit=CONTEXT_ENTRIES),
             orders=orders_of(connection, holding.records),
         )
-        return known, holding
+        objected = objects_to_marketing(self.gate, holding)
+        return known_context(known, permissions_now(self.gate, holding, point), self.rules, moment, objected=objected)
 
     def _candidates(self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment) -> Context:
         holdings = [holding_of(connection, customer) for customer in found]
@@ -248,33 +225,37 @@ class Customers:
         return candidates_context(
             [(view.id, view.golden) for view in views],
             strictest_of_all(self.gate, holdings, asked.point),
-            self.advice.value.default_route,
+            self.rules,
             moment,
         )
 
     def _anonymous(self, connection: Connection, point: str | None, moment: Moment) -> Context:
         holding = bare_holding(connection, point)
         entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
-        value = self.advice.value.judge([], moment.now)
-        objected = objects_to_marketing(self.gate, holding)
-        facts = moment_facts(moment) | customer_facts(None, {}, value, entries, moment.now)
-        offers = self.advice.offers(facts, oldest=point or "", now=moment.now, objected=objected)
-        permissions = permissions_now(self.gate, holding, point)
-        return anonymous_context(entries, permissions, value, offers, moment, objected=objected)
+        return anonymous_context(
+            entries,
+            permissions_now(self.gate, holding, point),
+            self.rules,
+            moment,
+            objected=objects_to_marketing(self.gate, holding),
+        )
 
 
 def open_customers(hub: Hub) -> Customers:
-    """Return the customers of a hub, with the rules for value and decisions.
+    """Return the customers of a hub, with the rules for value and offers.
 
     Raises:
         ConfigurationError: a rule is wrong; the text names the key.
     """
+    folder = hub.config.root / "rules"
+    value = ValueRules.load(folder / "value.yaml")
+    offers = OfferRules.load(folder / "offers.yaml", tiers=value.tier_names, stages=value.stage_names)
     return Customers(
         store=hub.store,
         gate=hub.gate,
         model=hub.model,
         survivorship=hub.survivorship,
-        advice=Advice.of(load_rules(hub.config.root / "rules")),
+        rules=ContextRules(value=value, offers=offers),
         judging=Judging(hub.store, hub.ingest),
     )
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from onevoice.consent import Gate, Holding
-from onevoice.consent.gate import CHANNEL_OF_POINT, points_on_channel
 from onevoice.consent.holdings import acts_at, holdings_of
+from onevoice.consent.question import CHANNEL_OF_POINT, points_on_channel
+from onevoice.consent.rules import ADVERTISING
 from onevoice.conversation import PermissionNow, strictest
 from onevoice.messages import Permission
 
@@ -29,7 +30,7 @@ def point_permissions(gate: Gate, holding: Holding) -> list[PointPermission]:
         PointPermission(point=point, now=_now(gate, holding, channel, purpose, point))
         for channel in _channels(holding)
         for point in _points(holding, channel)
-        for purpose in gate.rules.consent_needed
+        for purpose in gate.rules.purposes
     ]
 
 
@@ -37,9 +38,7 @@ def permissions_now(gate: Gate, holding: Holding, point: str | None) -> list[Per
     """Return one permission for each channel and purpose: at `point` on the channels it serves, else the strictest."""
     served = CHANNEL_OF_POINT.get(point.partition(":")[0], ()) if point else ()
     every = [p for p in point_permissions(gate, holding) if p.now.channel not in served]
-    at_point = [
-        _now(gate, holding, channel, purpose, point) for channel in served for purpose in gate.rules.consent_needed
-    ]
+    at_point = [_now(gate, holding, channel, purpose, point) for channel in served for purpose in gate.rules.purposes]
     return strictest([*at_point, *(p.now for p in every)])
 
 
@@ -61,13 +60,12 @@ def strictest_of_all(gate: Gate, holdings: Collection[Holding], point: str | Non
 
 def objects_to_marketing(gate: Gate, holding: Holding) -> bool:
     """Return whether a live prohibition of marketing reaches every channel, conversations that they begin included."""
-    live = gate.live_prohibitions(holding.acts)
-    return any(act.purpose == "marketing" and gate.reach(act) == "all" for act in live)
+    return gate.objects(holding)
 
 
 def _now(gate: Gate, holding: Holding, channel: str, purpose: str, point: str | None) -> PermissionNow:
-    verdict = gate.permission(holding, channel, purpose, point)
-    unknown_permits = not gate.rules.consent_needed.get(purpose, True)
+    verdict = gate.fold(holding, channel, purpose, point)
+    unknown_permits = gate.rules.kind(purpose) not in ADVERTISING
     may = verdict.permission is Permission.ALLOWED or (verdict.permission is Permission.UNKNOWN and unknown_permits)
     return PermissionNow(
         channel=channel, purpose=purpose, permission=verdict.permission, may_contact=may, because=verdict.because

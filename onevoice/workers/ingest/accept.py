@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from onevoice.consent import acts_of_flag, observe, points_since
-from onevoice.consent.gate import points_on_channel
+from onevoice.consent.question import points_on_channel
 from onevoice.identity import contact_points
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
@@ -58,23 +58,31 @@ def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: tim
 def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dict[uuid.UUID, Act]:
     """Return the acts that follow from a record's consent fields: a pure function of their series.
 
-    An act's id stays the same while later versions bring more points under it.
+    Each is dated to the interval since the version before; a late version in between gives another act in its place. An
+    act's id stays the same while later versions bring more points under it.
     """
     acts = {}
     for name, series in flags.items():
         channel, _, purpose = name.partition("/")
         observations = read_series(series)
-        for version, time in acts_of_flag(observations):
+        for said in acts_of_flag(observations):
+            since = "first sight" if said.earliest is None else said.earliest.isoformat()
             act = Act(
-                id=_act_id(ref, name, *version),
+                id=_act_id(ref, f"{name}|{since}", *said.version),
                 kind="withdrawal",
                 channel=channel,
                 purpose=purpose,
                 reason="withdrawal",
-                time=time,
+                time=said.time,
+                earliest=said.earliest,
+                first_sight=said.earliest is None,
                 anchor_record=ref,
                 source=ref,
-                evidence={"observed": name, "version": version[0], "points": points_since(observations, version)},
+                evidence={
+                    "observed": name,
+                    "version": said.version[0],
+                    "points": points_since(observations, said.version),
+                },
             )
             acts[act.id] = act
     return acts
@@ -87,6 +95,7 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
     stated = incoming.mapped.canonical
     party = stated.get("party")
     latest = incoming.envelope.time + clock_bound
+    until = stated.get("valid_until")
     return Act(
         id=_act_id(incoming.ref, "act", incoming.envelope.sequence, incoming.envelope.reading),
         kind=stated["kind"],
@@ -98,6 +107,11 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
         if party
         else None,
         anchor_point=stated.get("point"),
+        controller=stated.get("controller", "default"),
+        valid_until=datetime.fromisoformat(until) if until else None,
+        inbound=stated.get("inbound", False),
+        thread=stated.get("thread"),
+        terms=stated.get("terms") or {},
         source=incoming.ref,
         evidence=stated.get("evidence") or {},
     )

@@ -118,7 +118,7 @@ def _act(act: Act) -> Json:
 
 
 def _suppression(act: Act, gate: Gate) -> Json:
-    return {**_act(act), "reason": act.reason, "reach": gate.reach(act)}
+    return {**_act(act), "reason": act.reason, "reach": gate.rules.reason(act.reason).reach}
 
 
 def _records(records: Iterable[Record]) -> dict[str, Any]:

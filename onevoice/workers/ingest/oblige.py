@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
 from onevoice.consent import Gate, Holding
-from onevoice.consent.gate import points_on_channel
+from onevoice.consent.question import points_on_channel
 from onevoice.messages import Json, Lane, Permission, RecordRef, Work
 from onevoice.obligations import Owed, owed_fields
 from onevoice.workers.catalog import Catalog, Stream
@@ -80,14 +80,14 @@ def permissions_of(
 ) -> dict[tuple[str, str], Permission]:
     """Return the permissions that the stream has fields for, as this record of it holds them."""
     return {
-        (channel, purpose): gate.permission(holding, channel, purpose, record=record).permission
+        (channel, purpose): gate.fold(holding, channel, purpose, record=record).permission
         for channel, purpose in stream.mapping.acts
     }
 
 
 def entry_wanted(holding: Holding, channel: str, point: str, gate: Gate) -> bool:
     """Return whether this customer's acts put the point on a suppression list."""
-    return gate.permission(holding, channel, MARKETING, point).permission is Permission.DENIED
+    return gate.fold(holding, channel, MARKETING, point).permission is Permission.DENIED
 
 
 def _list_works(

@@ -11,7 +11,7 @@ from onevoice.bus import Delivery
 from onevoice.bus.envelope import parse_envelope
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping
-from onevoice.messages import Envelope, Mapped, RecordRef
+from onevoice.messages import Envelope, Json, Mapped, RecordRef
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.set_aside import quarantine_row
 
@@ -89,6 +89,9 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         mapped = stream.mapping.to_canonical(data)
         step = "canonical schema"
         stream.canonical.check(mapped.canonical)
+        if mapped.type == "act":
+            step = "act"
+            _check_act(mapped.canonical, envelope.time + catalog.clock_bound(envelope.system))
         return Incoming(
             delivery=delivery,
             envelope=envelope,
@@ -101,6 +104,12 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         return Rejected(
             delivery=delivery, step=step, reason=str(error), pointers=error.pointers, mapping_version=version
         )
+
+
+def _check_act(stated: Json, latest: datetime) -> None:
+    """A grant from the future would outweigh every opt-out until then; a withdrawal takes effect at receipt."""
+    if stated["kind"] in ("grant", "lift") and datetime.fromisoformat(stated["time"]) > latest:
+        raise RecordError("a grant is dated later than its receipt; correct its time or the clock", pointers=("/time",))
 
 
 def content_hash(data: object) -> str:

@@ -143,11 +143,9 @@ def _row(record: Record, now: datetime) -> dict[str, Any]:
 
 def read_series(stored: Sequence[StoredObservation]) -> tuple[Observation, ...]:
     """Return a stored series of observations."""
-    return tuple(
-        Observation((o[0], o[1]), o[2], datetime.fromisoformat(o[3]) if o[3] else None, tuple(o[4])) for o in stored
-    )
+    return tuple(Observation((o[0], o[1]), o[2], datetime.fromisoformat(o[3]), tuple(o[4])) for o in stored)
 
 
 def stored_series(series: Sequence[Observation]) -> list[StoredObservation]:
     """Return a series of observations as it is stored."""
-    return [[*o.version, o.observed, o.time.isoformat() if o.time else None, list(o.points)] for o in series]
+    return [[*o.version, o.observed, o.time.isoformat(), list(o.points)] for o in series]

@@ -1,0 +1,89 @@
+"""What speaks against a contact that no act prohibits: caps, quiet hours, and the customer's own preferences.
+
+Pure. A preference never permits; it only narrows: of several that were stated the strictest counts, and of policy and
+preference the smaller frequency. What the customer began itself is bound by none of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from onevoice.consent.question import Because, Holding, Question
+from onevoice.consent.rules import ADVERTISING, DAYS, Cap, ConsentRules, Hours
+from onevoice.messages import ANY, Act, Channel
+
+
+def policy_reasons(rules: ConsentRules, holding: Holding, asked: Question) -> Iterator[Because]:
+    """Yield what refuses this contact; nothing for a conversation that the customer began or for legal purposes."""
+    kind = rules.kind(asked.purpose)
+    if asked.inbound or kind == "legal":
+        return
+    wishes = preferences(holding.acts, asked)
+    if kind in ADVERTISING:
+        purpose = rules.purposes.get(asked.purpose)
+        yield from _caps(purpose.caps if purpose else (), holding, asked, "policy")
+        country = rules.country(holding.country)
+        zones = (holding.timezone,) if holding.timezone else country.timezones
+        hours = country.hours.get(Channel(asked.channel))
+        if hours is not None and not all(_within(hours, asked.now, zone) for zone in zones):
+            yield Because(code="quiet_hours", says=f"{asked.channel} is quiet now where the customer lives")
+        yield from _caps(_wished_caps(wishes), holding, asked, "preference")
+    yield from _wished(wishes, asked, holding.timezone or rules.country(holding.country).timezones[0])
+
+
+def preferences(acts: Iterable[Act], asked: Question) -> list[Act]:
+    """Return the preferences in force for a purpose: of each place and term the one that was stated last."""
+    latest: dict[tuple[object, ...], Act] = {}
+    for act in sorted(acts, key=lambda one: (one.time, str(one.id))):
+        if act.kind != "preference" or act.purpose not in (asked.purpose, ANY) or act.controller != asked.controller:
+            continue
+        for term in act.terms:
+            latest[term, act.anchor_record, act.anchor_point, act.channel, act.purpose] = act
+    return list({act.id: act for act in latest.values()}.values())
+
+
+def _caps(caps: Iterable[Cap], holding: Holding, asked: Question, whose: str) -> Iterator[Because]:
+    for cap in caps:
+        if cap.channel is not None and cap.channel != asked.channel:
+            continue
+        since = asked.now - timedelta(days=cap.days)
+        made = sum(
+            1
+            for one in holding.contacts
+            if one.purpose == asked.purpose and one.time > since and cap.channel in (None, one.channel)
+        )
+        if made >= cap.most:
+            where = f" by {cap.channel}" if cap.channel else ""
+            says = f"{made} of at most {cap.most} {asked.purpose} contacts{where} in {cap.days} days made ({whose})"
+            yield Because(code="cap", says=says)
+
+
+def _wished_caps(wishes: Iterable[Act]) -> list[Cap]:
+    return [
+        Cap(
+            most=act.terms["most"],
+            days=act.terms.get("days", 30),
+            channel=None if act.channel == ANY else Channel(act.channel),
+        )
+        for act in wishes
+        if act.terms.get("most")
+    ]
+
+
+def _wished(wishes: Iterable[Act], asked: Question, zone: str) -> Iterator[Because]:
+    preferred = {act.channel: act for act in wishes if act.terms.get("preferred")}
+    if preferred and asked.channel not in preferred:
+        latest = max(preferred.values(), key=lambda act: (act.time, str(act.id)))
+        yield Because(code="preferred_channel", says=f"prefers to be reached by {latest.channel}", act=latest.id)
+    for act in wishes:
+        between = act.terms.get("between")
+        if between and act.channel in (asked.channel, ANY):
+            hours = Hours.model_validate({"days": DAYS, "between": between})
+            if not _within(hours, asked.now, zone):
+                yield Because(code="preferred_hours", says=f"wishes to be reached {', '.join(between)}", act=act.id)
+
+
+def _within(hours: Hours, now: datetime, zone: str) -> bool:
+    there = now.astimezone(ZoneInfo(zone))
+    moment: time = there.time()
+    return DAYS[there.weekday()] in hours.days and any(begin <= moment < end for begin, end in hours.windows())
