@@ -19,6 +19,9 @@ def drafted_schema(stream: str, records: Iterable[Json], *, required: Sequence[s
         required: fields that every record has, such as key and version.
     """
     body = _object(list(records))
+    for name in required:
+        form = body["properties"][name]
+        form["type"] = [one for one in form["type"] if one != "null"]
     return {
         "$schema": _DIALECT,
         "title": stream,
@@ -40,7 +43,7 @@ def _form(values: Sequence[Any]) -> Json:
     if types == ["integer", "number"]:
         types = ["number"]
     if len(types) != 1:
-        return {"type": [*types, "null"], "x-personal": True} if types else {}
+        return {"type": [*types, "null"], "x-personal": True} if types else {"x-personal": True}
     form: Json = {"type": [types[0], "null"]}
     if types == ["object"]:
         return {**_object(given), **form}

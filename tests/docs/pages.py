@@ -18,7 +18,7 @@ _FENCE = re.compile(r"^\s*```.*?^\s*```\s*$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
-_WRITTEN_BY_USERS = ("var/", "site/", "mappings/erp/", "mappings/crm/")
+_WRITTEN_BY_USERS = ("var/", "site/", "mappings/erp/", "mappings/crm/", "connectors/club/", "mappings/club/")
 _NAME = re.compile(r"[\w.*-]+(/[\w.*-]+)*/?")
 
 

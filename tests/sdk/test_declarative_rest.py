@@ -16,7 +16,7 @@ from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import Discoverer, RecordWriter, Settings
 from onevoice.sdk.discovery import build, discover
 from onevoice.sdk.manifest import load_manifest
-from tests.sdk.club import KEY, Club, served
+from samples.club.service import KEY, Club, served
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 MANIFEST = """
