@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from onevoice.mapping.conversion import moment
+from onevoice.mapping.times import moment
 from onevoice.messages import Json, SourceRecord
 from onevoice.sdk import version_text
 from samples.crm.identifier import record_id

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from onevoice.errors import ConfigurationError, RecordError
-from onevoice.mapping.conversion import moment
 from onevoice.mapping.file import MappingFile
 from onevoice.mapping.observation import Observer, make_observer
 from onevoice.mapping.paths import flatten, pointer, put_source, read_source
 from onevoice.mapping.step import Step, make_step
+from onevoice.mapping.times import moment
 from onevoice.messages import Json, Lane, Mapped, ObservedFlag, Permission
 from onevoice.versions import version_text
 
@@ -107,10 +107,12 @@ class Mapping:
                 continue
             if constants:
                 part.update(constants)
+            if "" in part:
+                part = _with_whole(part)
             if slot is not None:
                 canonical.setdefault(head, []).append(part)
             else:
-                canonical[head] = part.get("", part)
+                canonical[head] = part
         return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self._origins)
 
     def observe(self, data: Json) -> tuple[ObservedFlag, ...]:
@@ -138,7 +140,7 @@ class Mapping:
         flat = flatten(canonical)
         fields = {}
         for step in self._writers:
-            value = canonical.get(step.path) if step.whole else flat.get(step.path)
+            value = _whole(step, flat) if step.parts else flat.get(step.path)
             written = None if value is None or value == "" else step.write(value)
             if written is not None:
                 fields[step.sources[0]] = written
@@ -205,6 +207,16 @@ def _grouped(steps: tuple[Step, ...]) -> tuple[_Group, ...]:
         )
         for (head, slot), inside in places.items()
     )
+
+
+def _with_whole(part: Json) -> Any:
+    """Return one value, or an object that one rule gives as a whole and others give parts of."""
+    whole = part.pop("")
+    return {**part, **whole} if part else whole
+
+
+def _whole(step: Step, flat: Json) -> Json | None:
+    return {leaf: flat[path] for leaf in step.parts if (path := f"{step.path}.{leaf}") in flat} or None
 
 
 def _origins(steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> dict[str, tuple[str, ...]]:

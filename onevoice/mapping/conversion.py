@@ -6,15 +6,16 @@ canonical value, and a value that cannot be read raises ValueError without sayin
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
+from onevoice.mapping.parts import make_address, make_name, make_split
 from onevoice.mapping.paths import make_reader
 from onevoice.mapping.phone import from_e164, known_region, to_e164
 from onevoice.mapping.rule import Rule
 from onevoice.mapping.table import Conversion, same, table_conversion
+from onevoice.mapping.times import make_date, make_datetime
 from onevoice.messages import Json
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -23,6 +24,7 @@ _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 _EMAIL_MAX, _LOCAL_MAX = 254, 64
 _MAGNITUDE = 18
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]+)*")
 
 
@@ -46,25 +48,12 @@ def make_conversion(rule: Rule, field: Mapping[str, Any], region: str) -> Conver
     """
     if rule.values is not None:
         return table_conversion(rule)
+    if rule.split is not None:
+        return make_split(rule.split)
     name = rule.convert or ("text" if "string" in source_types(field) else "as it is")
     if name in _PLAIN:
         return Conversion(_PLAIN[name], same)
     return _MADE[name](rule, field, region)
-
-
-def moment(raw: Any) -> datetime:
-    """Return a time with zone in UTC.
-
-    Raises:
-        ValueError: it is no ISO 8601 time, or has no zone.
-    """
-    try:
-        value = datetime.fromisoformat(_string(raw))
-    except ValueError:
-        raise ValueError("no ISO time") from None
-    if value.tzinfo is None:
-        raise ValueError("a time without zone")
-    return value.astimezone(UTC)
 
 
 def _as_it_is(raw: Any) -> Any:
@@ -89,18 +78,6 @@ def _text_of_number(raw: Any) -> str | None:
     return _text(raw)
 
 
-def _date(raw: Any) -> str:
-    try:
-        return date.fromisoformat(_string(raw).strip()).isoformat()
-    except ValueError:
-        raise ValueError("no ISO date") from None
-
-
-def _datetime(raw: Any) -> str:
-    # strftime would write the year 33 with two digits; isoformat pads it.
-    return moment(raw).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
 @lru_cache(maxsize=1 << 16)
 def _checked_email(text: str) -> str | None:
     address = text.strip().lower()
@@ -119,6 +96,13 @@ def _country(raw: Any) -> str | None:
     code = _string(raw).strip().upper()
     if code and not _COUNTRY.fullmatch(code):
         raise ValueError("no country code of two letters")
+    return code or None
+
+
+def _currency(raw: Any) -> str | None:
+    code = _string(raw).strip().upper()
+    if code and not _CURRENCY.fullmatch(code):
+        raise ValueError("no currency code of three letters")
     return code or None
 
 
@@ -215,13 +199,16 @@ def _make_language(rule: Rule, _field: Mapping[str, Any], _region: str) -> Conve
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "as it is": _as_it_is,
-    "date": _date,
-    "datetime": _datetime,
     "email": _email,
     "country": _country,
+    "currency": _currency,
 }
 _MADE: dict[str, Callable[[Rule, Mapping[str, Any], str], Conversion]] = {
     "text": _make_text,
+    "date": lambda rule, _field, _region: make_date(rule),
+    "datetime": lambda rule, _field, _region: make_datetime(rule),
+    "name": lambda rule, _field, _region: make_name(rule),
+    "address": lambda rule, _field, _region: make_address(rule),
     "reference": _make_reference,
     "bool": _make_bool,
     "decimal": _make_decimal,

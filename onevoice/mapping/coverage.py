@@ -23,7 +23,7 @@ class Coverage:
     Attributes:
         total: leaves of the source schema.
         mapped: fields that fill something canonical or are an observed flag.
-        bookkeeping: key, version, time and region fields that fill nothing else.
+        bookkeeping: key, version, time, region and condition fields that fill nothing else.
         ignored: fields left out for a reason.
         forgotten: the rest.
         invertible: mapped fields whose rule also runs backwards.
@@ -49,11 +49,12 @@ def measure(file: MappingFile, source: Json) -> Coverage:
         name for rule in file.rules if rule.compute for name in named_fields(rule.compute, source.get("properties", {}))
     }
     flags = {path for flag in file.flags for path in (flag.source, flag.sink) if path}
-    mapped = frozenset(computed | flags | {rule.source for rule in file.rules if rule.source})
+    mapped = frozenset(computed | flags | {path for rule in file.rules for path in rule.reads})
     two_way = {rule.source for rule in file.rules if rule.source and is_invertible(rule, source)}
     two_way |= {flag.source for flag in file.flags if flag.source and flag.sink == flag.source}
     regions = {rule.region.removeprefix("$.") for rule in file.rules if rule.region and rule.region.startswith("$.")}
-    named = regions | {file.key, file.version} | ({file.occurred_at} if file.occurred_at else set())
+    asked = {path for rule in file.rules for path in rule.when or ()}
+    named = regions | asked | {file.key, file.version} | ({file.occurred_at} if file.occurred_at else set())
     ignored = frozenset(path for path in paths if is_ignored(file, path))
     return Coverage(
         total=len(paths),

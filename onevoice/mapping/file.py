@@ -33,7 +33,7 @@ class MappingFile:
         writable: the hub may write records of this stream.
         ignore: source field -> why it is not mapped.
         tests: cases: name, in, canonical, flags.
-        version_id: hash of everything but the tests; comments and layout do not change it.
+        version_id: hash of everything but the tests, called functions included; comments and layout do not change it.
         marks: key path -> line and column.
     """
 
@@ -92,7 +92,7 @@ def read_mapping(path: Path, system: str) -> MappingFile:
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         ignore=document.get("ignore") or {},
         tests=document.get("tests") or [],
-        version_id=_content_hash(document),
+        version_id=_content_hash(document, _functions(path, rules)),
         marks=marks,
     )
 
@@ -150,6 +150,15 @@ def _problem(path: Path, marks: Marks, key: tuple[Any, ...], message: str) -> Co
     return ConfigurationError(f"{path}:{line}:{column}: {message}")
 
 
-def _content_hash(document: Json) -> str:
+def _functions(path: Path, rules: Sequence[Rule | FlagRule]) -> str:
+    """Return the code that rules call, since a change of it changes the mapping; lint says where it is missing."""
+    place = path.parent / "functions.py"
+    called = any(isinstance(rule, Rule) and rule.python for rule in rules)
+    return place.read_text(encoding="utf-8") if called and place.is_file() else ""
+
+
+def _content_hash(document: Json, functions: str) -> str:
     content = [(key, value) for key, value in sorted(document.items()) if key != "tests"]
+    if functions:
+        content.append(("functions", functions))
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 Takes a mapping file and the two schemas; gives problems with file, line, column and what to write instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from onevoice.mapping.coverage import measure
 from onevoice.mapping.fields import canonical_paths, group_schema, source_paths, target_schema
@@ -11,7 +11,7 @@ from onevoice.mapping.file import MappingFile
 from onevoice.mapping.lint_rules import flag_problems, rule_problems
 from onevoice.mapping.paths import Target
 from onevoice.mapping.problem import Finding, Problem, place
-from onevoice.mapping.rule import nearest
+from onevoice.mapping.rule import Rule, nearest
 from onevoice.mapping.step import field_schema
 from onevoice.messages import Json
 
@@ -50,16 +50,12 @@ def _unknown_paths(file: MappingFile, source: Json, canonical: Json) -> Iterator
             yield Finding(key, "unknown-source-path", message)
 
 
-def _source_names(file: MappingFile) -> Iterator[tuple[tuple[str, ...], str]]:
+def _source_names(file: MappingFile) -> Iterator[tuple[tuple[Hashable, ...], str]]:
     for key, path in (("key", file.key), ("version", file.version), ("occurred_at", file.occurred_at)):
         if path:
             yield (key,), path
     for rule in file.rules:
-        at = ("fields", str(rule.target))
-        if rule.source:
-            yield (*at, "from"), rule.source
-        if rule.region and rule.region.startswith("$."):
-            yield (*at, "region"), rule.region.removeprefix("$.")
+        yield from _rule_names(rule)
     for flag in file.flags:
         if flag.source:
             yield ("fields", str(flag), "in", "from"), flag.source
@@ -67,6 +63,16 @@ def _source_names(file: MappingFile) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("fields", str(flag), "out", "to"), flag.sink
     for name in file.ignore:
         yield ("ignore", name), name
+
+
+def _rule_names(rule: Rule) -> Iterator[tuple[tuple[Hashable, ...], str]]:
+    at = ("fields", str(rule.target))
+    for index, path in enumerate(rule.reads):
+        yield (*at, "from", *((index,) if rule.others else ())), path
+    for path in rule.when or ():
+        yield (*at, "when", path), path
+    if rule.region and rule.region.startswith("$."):
+        yield (*at, "region"), rule.region.removeprefix("$.")
 
 
 def _missing_targets(file: MappingFile, canonical: Json) -> Iterator[Finding]:
@@ -79,7 +85,10 @@ def _missing_targets(file: MappingFile, canonical: Json) -> Iterator[Finding]:
     for target in readers:
         if target.leaf is not None:
             groups.setdefault((target.head, target.slot), []).append(target)
-    for targets in groups.values():
+    wholes = {(target.head, target.slot) for target in readers if target.leaf is None}
+    for place_, targets in groups.items():
+        if place_ in wholes:
+            continue
         filled = {target.leaf for target in targets} | {"kind"}
         schema = group_schema(canonical, targets[0]) or {}
         for leaf in schema.get("required", []):

@@ -12,10 +12,12 @@ from onevoice.mapping.conversion import source_types
 from onevoice.mapping.coverage import is_invertible
 from onevoice.mapping.fields import target_schema
 from onevoice.mapping.file import MappingFile
+from onevoice.mapping.function import declared_types, load_function
 from onevoice.mapping.problem import Finding
-from onevoice.mapping.rule import FlagRule, Rule
+from onevoice.mapping.rule import FlagRule, Rule, nearest
 from onevoice.mapping.step import field_schema
 from onevoice.mapping.table import written_values
+from onevoice.mapping.times import EPOCHS
 from onevoice.messages import Channel, Json
 
 _TAKES = {
@@ -24,7 +26,7 @@ _TAKES = {
     "decimal": {"string", "integer", "number"},
     "bool": {"boolean", "string"},
 }
-_GIVES = {"reference": "object", "bool": "boolean"}
+_GIVES = {"reference": "object", "bool": "boolean", "name": "object", "address": "object"}
 _FORMATS = {"date": "date", "datetime": "date-time", "email": "email"}
 _AS = {given: name for name, given in _FORMATS.items()}
 
@@ -42,6 +44,11 @@ def rule_problems(rule: Rule, file: MappingFile, source: Json, canonical: Json) 
     field = field_schema(source, rule.source)
     if field is None:
         return
+    if rule.python is not None:
+        yield from _function_problems(rule, rule.python, file, source, target)
+        return
+    if rule.split is not None or rule.convert in ("name", "address"):
+        yield from _part_problems(rule, target)
     if rule.values is not None:
         yield from _table_problems(rule, field, target, two_way=file.writable)
     else:
@@ -75,10 +82,47 @@ def _flag_round_trip(flag: FlagRule, said: str, value: Any, key: tuple[str, ...]
         yield Finding(key, "flag-round-trip", "what is written for `allowed` must not be observed as withdrawn")
 
 
+def _part_problems(rule: Rule, target: Json) -> Iterator[Finding]:
+    known = [part for part in target.get("properties", {}) if part != "kind"]
+    if not known:
+        message = f"the rule gives an object, but `{rule.target}` is {_words(source_types(target)) or 'none'}"
+        yield Finding(("fields", str(rule.target)), "type-clash", message)
+    for at, part in enumerate(rule.split.into if rule.split and known else ()):
+        if part not in known:
+            message = f"`{rule.target}` has no `{part}`{nearest(part, known)}"
+            yield Finding(("fields", str(rule.target), "split", "into", at), "unknown-canonical-path", message)
+
+
+def _function_problems(rule: Rule, name: str, file: MappingFile, source: Json, target: Json) -> Iterator[Finding]:
+    at = ("fields", str(rule.target), "python")
+    try:
+        takes, gives = declared_types(load_function(file.path.parent, name))
+    except ValueError as error:
+        yield Finding(at, "type-clash", str(error))
+        return
+    if len(takes) != len(rule.reads):
+        yield Finding(at, "type-clash", f"`{name}` takes {len(takes)} values, but `from` lists {len(rule.reads)}")
+        return
+    for path, accepted in zip(rule.reads, takes, strict=True):
+        types = source_types(field_schema(source, path) or {})
+        if not types <= accepted:
+            message = f"`{name}` takes {_words(accepted)} for `{path}`, which is {_words(types)}"
+            yield Finding(at, "type-clash", message)
+    wanted = source_types(target)
+    if wanted and not gives <= wanted:
+        yield Finding(at, "type-clash", f"`{name}` gives {_words(gives)}, but `{rule.target}` is {_words(wanted)}")
+
+
 def _type_problems(rule: Rule, field: Json, target: Json) -> Iterator[Finding]:
     at = ("fields", str(rule.target))
     types, wanted = source_types(field), source_types(target)
+    if rule.split is not None:
+        if types and types != {"string"}:
+            yield Finding((*at, "split"), "type-clash", f"`split` reads text, but `{rule.source}` is {_words(types)}")
+        return
     takes = _TAKES.get(rule.convert, {"string"}) if rule.convert else types
+    if rule.formats and rule.formats[0] in EPOCHS:
+        takes = {"integer"}
     if types and not types <= takes:
         message = f"`as: {rule.convert}` reads {_words(takes)}, but `{rule.source}` is {_words(types)}"
         yield Finding((*at, "as"), "type-clash", message)

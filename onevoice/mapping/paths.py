@@ -17,7 +17,7 @@ _TARGET = re.compile(r"([a-z_]+)(?:\[([a-z]+)\])?(?:\.([a-z_]+))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A canonical path in its parts: `head`, `head.leaf` or `head[slot].leaf`."""
+    """A canonical path in its parts: `head`, `head.leaf`, `head[slot].leaf`, or `head[slot]` for a whole entry."""
 
     head: str
     slot: str | None = None
@@ -32,7 +32,7 @@ class Target:
 def parse_target(text: str) -> Target | None:
     """Return the canonical path that `text` spells, or None when it spells none."""
     found = _TARGET.fullmatch(text)
-    if found is None or (found[2] and not found[3]):
+    if found is None:
         return None
     return Target(head=found[1], slot=found[2], leaf=found[3])
 
@@ -65,7 +65,7 @@ def unflatten(flat: Mapping[str, Any]) -> Json:
     slots: dict[tuple[str, str], Json] = {}
     for path, value in flat.items():
         target = parse_target(path)
-        if target is None:
+        if target is None or (target.slot and not target.leaf):
             raise ValueError("a key is no canonical path")
         if target.leaf is None:
             canonical[target.head] = value

@@ -8,24 +8,35 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from zoneinfo import available_timezones
 
 from onevoice.mapping.paths import Target, parse_target
 
 CONVERSIONS = frozenset(
-    {"text", "date", "datetime", "phone", "email", "country", "language", "decimal", "bool", "reference", "point"}
+    {"text", "date", "datetime", "phone", "email", "country", "language", "currency", "decimal", "bool", "name"}
+    | {"address", "reference", "point"}
 )
 OBSERVED = frozenset({"withdrawn", "granted", "no act"})
 _KEYS = frozenset(
     {"from", "as", "values", "otherwise", "back", "value", "compute", "direction", "write", "invalid"}
-    | {"region", "style", "stream", "kind"}
+    | {"region", "style", "stream", "kind", "format", "zone", "join", "split", "when", "python"}
 )
 _OPTIONS = {
     "region": {"phone", "point"},
-    "style": {"phone", "language"},
+    "style": {"phone", "language", "name", "address"},
+    "format": {"date", "datetime"},
+    "zone": {"datetime"},
     "stream": {"reference"},
     "kind": {"point"},
 }
-_STYLES = {"phone": {"e164", "national", "international"}, "language": {"lower", "upper"}}
+_STYLES = {
+    "phone": {"e164", "national", "international"},
+    "language": {"lower", "upper"},
+    "name": {"given-first", "family-first"},
+    "address": {"postcode-city", "city-postcode"},
+}
+_WHOLE = frozenset({"name", "address"})
+_EPOCHS = frozenset({"epoch", "epoch-ms"})
 _CHOICES = {"direction": {"in", "out"}, "write": {"always", "if-empty", "never"}, "invalid": {"drop"}}
 _PERMISSIONS = {"denied", "allowed"}
 
@@ -44,11 +55,26 @@ class RuleProblem(Exception):  # noqa: N818 - never leaves the room: the loader 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How a text falls into parts: the separator, and the part of the target object that each piece fills."""
+
+    by: str
+    into: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """How one canonical path and one source path belong together.
 
     Attributes:
-        source: dotted source path; None for a constant or a computed value.
+        source: dotted source path, the first of several; None for a constant or a computed value.
+        others: the source paths after the first, in order.
+        join: text between the values of several paths; None: the first that holds something counts.
+        split: how the text falls into parts of an object.
+        when: source path -> value, values, `present` or `absent`; the rule reads only where all hold.
+        python: name of the function in `functions.py` that makes the value.
+        formats: of dates and times, the written one first.
+        zone: of times that carry none.
         convert: name of the conversion; empty when the source's own type decides.
         values: source value -> canonical value; `back` names the written one where several read the same.
         outside: what a source value outside the table becomes; only meant where `has_otherwise`.
@@ -74,6 +100,18 @@ class Rule:
     style: str | None = None
     stream: str | None = None
     kind: str | None = None
+    others: tuple[str, ...] = ()
+    join: str | None = None
+    split: Split | None = None
+    when: Mapping[str, Any] | None = None
+    python: str | None = None
+    formats: tuple[str, ...] = ()
+    zone: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Return the source paths that the value is made of, in order."""
+        return (self.source, *self.others) if self.source else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +155,8 @@ def parse_rule(path: object, spec: object) -> Rule | FlagRule:
     target = parse_target(str(path))
     if target is None:
         raise RuleProblem(f"`{path}` is no canonical path: write `field`, `field.part` or `list[kind].part`")
+    if target.slot and not target.leaf and not (isinstance(spec, dict) and _is_whole(spec)):
+        raise RuleProblem(f"`{path}` names a whole entry: say `split` or `as: address`, or fill it part by part")
     if isinstance(spec, str):
         return Rule(target=target, source=spec)
     if not isinstance(spec, dict):
@@ -128,9 +168,19 @@ def parse_rule(path: object, spec: object) -> Rule | FlagRule:
 def _rule(target: Target, spec: dict[str, Any]) -> Rule:
     one_way = "value" in spec or "compute" in spec
     otherwise = spec.get("otherwise")
+    source = spec.get("from")
+    paths: list[Any] = source if isinstance(source, list) else [source]
+    split, form = spec.get("split"), spec.get("format", ())
     return Rule(
         target=target,
-        source=spec.get("from"),
+        source=paths[0],
+        others=tuple(paths[1:]),
+        join=spec.get("join"),
+        split=Split(by=split["by"], into=tuple(split["into"])) if split else None,
+        when=spec.get("when"),
+        python=spec.get("python"),
+        formats=(form,) if isinstance(form, str) else tuple(form),
+        zone=spec.get("zone"),
         convert=str(spec.get("as", "")),
         values=spec.get("values"),
         back=spec.get("back"),
@@ -154,7 +204,7 @@ def _check_keys(spec: dict[str, Any]) -> None:
             raise RuleProblem(f"unknown key `{key}`{nearest(key, _KEYS)}", key=(key,))
     if len({"value", "compute"} & spec.keys()) + ("from" in spec) != 1:
         raise RuleProblem("a rule has exactly one of `from`, `value` and `compute`")
-    for key in ("from", "compute", "region", "stream"):
+    for key in ("compute", "region", "stream", "join", "python"):
         if key in spec and not (isinstance(spec[key], str) and spec[key]):
             raise RuleProblem(f"`{key}` must be text", key=(key,))
     for key, choices in _CHOICES.items():
@@ -164,8 +214,56 @@ def _check_keys(spec: dict[str, Any]) -> None:
         raise RuleProblem("a computed field cannot be written back: say `direction: in`", key=("compute",))
     if "value" in spec and spec["value"] is None:
         raise RuleProblem("a constant must have a value", key=("value",))
+    _check_from(spec)
     _check_conversion(spec)
+    _check_format(spec)
     _check_table(spec)
+
+
+def _check_from(spec: dict[str, Any]) -> None:
+    source = spec.get("from", "a path")
+    several = isinstance(source, list) and len(source) > 1
+    if not (several or isinstance(source, str)) or not all(isinstance(p, str) and p for p in source):
+        raise RuleProblem("`from` must be a source path, or a list of two or more", key=("from",))
+    if "join" in spec and not several:
+        raise RuleProblem("`join` goes with a list of paths in `from`", key=("join",))
+    when = spec.get("when", {"path": "present"})
+    if not (isinstance(when, dict) and when and all(isinstance(path, str) for path in when)):
+        raise RuleProblem("`when` must be {path: value, list of values, present or absent}", key=("when",))
+    if "python" in spec and ("from" not in spec or {"as", "values", "join", "split", "compute"} & spec.keys()):
+        raise RuleProblem("`python` goes with `from` alone", key=("python",))
+    for key in ("when", "python", *(("from",) if several else ())):
+        if key in spec and spec.get("direction") != "in":
+            raise RuleProblem("this cannot be written back: say `direction: in`", key=(key,))
+    if "when" in spec and "from" not in spec:
+        raise RuleProblem("`when` goes with `from`", key=("when",))
+
+
+def _is_whole(spec: dict[str, Any]) -> bool:
+    return "split" in spec or spec.get("as") in _WHOLE
+
+
+def _check_format(spec: dict[str, Any]) -> None:
+    form = spec.get("format", "%Y")
+    forms = form if isinstance(form, list) else [form]
+    if not forms or not all(isinstance(one, str) and ("%" in one or one in _EPOCHS) for one in forms):
+        message = "`format` must be a pattern such as `%d.%m.%Y`, a list of them, `epoch` or `epoch-ms`"
+        raise RuleProblem(message, key=("format",))
+    if _EPOCHS & set(forms) and (len(forms) > 1 or spec.get("as") != "datetime" or "zone" in spec):
+        raise RuleProblem("`epoch` and `epoch-ms` stand alone, with `as: datetime`", key=("format",))
+    if "zone" in spec and spec["zone"] not in available_timezones():
+        raise RuleProblem(
+            f"`zone` must be a zone such as Europe/Berlin{nearest(spec['zone'], available_timezones())}", key=("zone",)
+        )
+    if "split" not in spec:
+        return
+    split = spec["split"]
+    fits = isinstance(split, dict) and set(split) == {"by", "into"} and isinstance(split["by"], str) and split["by"]
+    into = split["into"] if fits else None
+    if not (isinstance(into, list) and len(into) > 1 and all(isinstance(part, str) for part in into)):
+        raise RuleProblem("`split` must be {by: text, into: [part, part]}", key=("split",))
+    if {"as", "values", "join"} & spec.keys() or "from" not in spec:
+        raise RuleProblem("`split` stands for itself: no `as`, `values` or `join` beside it", key=("split",))
 
 
 def _check_conversion(spec: dict[str, Any]) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping.conversion import make_conversion
 from onevoice.mapping.expression import compile_expression, named_fields
+from onevoice.mapping.fields import group_schema
 from onevoice.mapping.file import MappingFile
-from onevoice.mapping.paths import make_reader, pointer
+from onevoice.mapping.function import load_function
+from onevoice.mapping.paths import Target, make_reader, pointer
 from onevoice.mapping.rule import Rule
+from onevoice.mapping.several import condition, first_of, joined
 from onevoice.mapping.table import Conversion
 from onevoice.messages import Json
 
@@ -30,7 +33,7 @@ class Step:
         origins: canonical leaf -> `sources`; several leaves when the value is an object.
         get: source record -> canonical value, None when absent.
         put: canonical value -> source value; None when the rule does not write.
-        whole: the canonical value is an object, not a leaf.
+        parts: leaves of the object that the value is; none when it is a leaf itself.
     """
 
     path: str
@@ -43,7 +46,7 @@ class Step:
     put: Callable[[Any], Any] | None
     reads: bool
     constant: bool
-    whole: bool
+    parts: tuple[str, ...]
     if_empty: bool
     name: str
 
@@ -79,19 +82,23 @@ def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, r
         ConfigurationError: an expression is malformed.
     """
     put = None
-    if rule.source is not None:
+    sources = rule.reads
+    if rule.python is not None:
+        get = _function(rule, rule.python, file)
+    elif rule.source is not None:
         conversion = make_conversion(rule, field_schema(source, rule.source) or {}, region)
-        get = _reader(rule, rule.source, conversion, file.name)
+        get = _reader(rule, conversion, file.name)
         put = conversion.put if rule.direction != "in" and rule.write != "never" else None
-        sources: tuple[str, ...] = (rule.source,)
     elif rule.compute is not None:
         sources = named_fields(rule.compute, source.get("properties", {}))
         get = _computer(rule, rule.compute, sources, file)
     else:
-        constant, sources = rule.constant, ()
+        constant = rule.constant
         get = lambda _data: constant  # noqa: E731 - the other branches give closures too
+    if rule.when is not None:
+        get = _only_when(condition(rule.when), get)
     target = rule.target
-    parts = (field_schema(canonical, target.head) or {}).get("properties", {}) if target.leaf is None else {}
+    parts = tuple(leaf for leaf in parts_of(canonical, target) if leaf != "kind")
     leaves = [f"{target}.{leaf}" for leaf in parts] or [str(target)]
     return Step(
         path=str(target),
@@ -104,14 +111,20 @@ def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, r
         put=put,
         reads=rule.direction != "out",
         constant=rule.source is None and rule.compute is None,
-        whole=bool(parts),
+        parts=parts,
         if_empty=rule.write == "if-empty",
         name=file.name,
     )
 
 
-def _reader(rule: Rule, path: str, conversion: Conversion, name: str) -> Read:
-    drop, convert, of_record, read = rule.drop_invalid, conversion.get, conversion.of_record, make_reader(path)
+def parts_of(canonical: Json, target: Target) -> Json:
+    """Return the schemas of the leaves of an object or list entry that is filled as a whole; none for a leaf."""
+    schema = group_schema(canonical, target) if target.leaf is None else None
+    return dict((schema or {}).get("properties", {}))
+
+
+def _reader(rule: Rule, conversion: Conversion, name: str) -> Read:
+    drop, convert, of_record, read = rule.drop_invalid, conversion.get, conversion.of_record, _raw(rule)
 
     def get(data: Json) -> Any:
         raw = read(data)
@@ -122,9 +135,46 @@ def _reader(rule: Rule, path: str, conversion: Conversion, name: str) -> Read:
         except ValueError:
             if drop:
                 return None
-            how = "`values`" if rule.values is not None else f"`as: {rule.convert or 'text'}`"
-            reason = f"{name}: {rule.target} from {path}: {how} cannot read the value"
-            raise RecordError(reason, pointers=(pointer(path),)) from None
+            how = (
+                "`values`"
+                if rule.values is not None
+                else "`split`"
+                if rule.split
+                else f"`as: {rule.convert or 'text'}`"
+            )
+            raise _unreadable(rule, name, how) from None
+
+    return get
+
+
+def _raw(rule: Rule) -> Read:
+    if not rule.others:
+        return make_reader(rule.source or "")
+    return first_of(rule.reads) if rule.join is None else joined(rule.reads, rule.join)
+
+
+def _unreadable(rule: Rule, name: str, how: str) -> RecordError:
+    reason = f"{name}: {rule.target} from {', '.join(rule.reads)}: {how} cannot read the value"
+    return RecordError(reason, pointers=tuple(pointer(path) for path in rule.reads))
+
+
+def _only_when(holds: Callable[[Json], bool], get: Read) -> Read:
+    return lambda data: get(data) if holds(data) else None
+
+
+def _function(rule: Rule, name: str, file: MappingFile) -> Read:
+    try:
+        function = load_function(file.path.parent, name)
+    except ValueError as error:
+        raise ConfigurationError(f"{file.path}: {rule.target}: {error}") from None
+    readers = [make_reader(path) for path in rule.reads]
+
+    def get(data: Json) -> Any:
+        try:
+            value = function(*[None if (raw := read(data)) == "" else raw for read in readers])
+        except Exception:  # noqa: BLE001 - its text may hold values
+            raise _unreadable(rule, file.name, f"`python: {name}`") from None
+        return None if value == "" else value
 
     return get
 

@@ -22,7 +22,15 @@ _FILE_KEYS = {
     "tests": "cases with `name`, `in`, `canonical` and `flags`, run by `onevoice mapping test`, in and back again",
 }
 _RULE_KEYS = {
-    "from": "source path, dotted",
+    "from": "source path, dotted; or a list of paths, of which the first that holds something counts: `direction: in`",
+    "join": "with a list in `from`: the texts joined by this, blank ones left out",
+    "split": "`{by: text, into: [part, …]}`: the text falls into parts of the object, the last takes the rest",
+    "when": "`{path: value}`: the rule reads only where every path holds the value, one of a list, or is `present` or "
+    "`absent`; `direction: in`",
+    "python": "name of a typed function in `functions.py` beside the file, over the values of `from`, None where "
+    "blank; the last resort, `direction: in`",
+    "format": "of dates and times: a pattern of `strptime`, a list whose first is written, `epoch` or `epoch-ms`",
+    "zone": "of times that carry none, such as `Europe/Berlin`; they are written in it too",
     "as": "conversion",
     "values": "table: source value: canonical value",
     "otherwise": "what a source value outside the table becomes: `drop`, or `{value: …}`",
@@ -39,12 +47,15 @@ _RULE_KEYS = {
 }
 _CONVERSIONS = {
     "text": "text without blanks at its ends; a whole number is read as text and written back as a number",
-    "date": "ISO 8601 day",
-    "datetime": "ISO 8601 time with a zone, made UTC with six fraction digits",
+    "date": "ISO 8601 day, or what `format` says",
+    "datetime": "ISO 8601 time with a zone, or what `format` and `zone` say, made UTC with six fraction digits",
     "phone": "any notation, made E.164",
     "email": "an address in lower case",
     "country": "ISO 3166-1 alpha-2, upper case",
     "language": "the language of a tag, lower case",
+    "currency": "ISO 4217, upper case",
+    "name": "a whole name into prefix, given and family name; one word is a family name",
+    "address": "street, town with postal code and country in one text, by commas or lines",
     "decimal": "an exact number as text",
     "bool": "true or false, also as text",
     "reference": "the key of a record of the same system",
@@ -89,12 +100,14 @@ def mapping_page(root: Path) -> str:
         ),
         "## Paths",
         "A canonical path is `birth_date`, `name.given` or `emails[main].address`: an entry of a list is addressed by "
-        "its kind. A source path is dotted: `main_address.city`.",
+        "its kind; `name` or `addresses[main]` is filled as a whole by `split`, `as: name` or `as: address`. A source "
+        "path is dotted: `main_address.city`.",
         "## Rules",
         "A rule is a source path, or a mapping with exactly one of `from`, `value` and `compute`.",
         table(["key", "meaning"], [[code(k), _RULE_KEYS[k]] for k in sorted(_RULE_KEYS)]),
         "## Conversions",
-        "Without `as` and `values`, text is read as `text` and everything else as it is.",
+        "Without `as` and `values`, text is read as `text` and everything else as it is. What would not read back as "
+        "the same value (a time that its format cannot tell, a name in more parts than the text can) is not written.",
         table(
             ["`as`", "reads", "options"],
             [[code(name), text, _options(name)] for name, text in _CONVERSIONS.items()],

@@ -21,9 +21,10 @@ def write(folder: Path, text: str) -> Path:
     ("fields", "place", "words"),
     [
         ("  birth_date: {from: Born, as: dat}\n", "6:28", "did you mean `date`"),
-        ("  birth_date: {form: Born}\n", "6:16", "did you mean `from`"),
+        ("  birth_date: {fron: Born}\n", "6:16", "did you mean `from`"),
         ("  birth_date: {from: Born, value: x}\n", "6:3", "exactly one of"),
-        ("  emails[main]: Email\n", "6:3", "no canonical path"),
+        ("  emails[main]: Email\n", "6:3", "part by part"),
+        ("  emails[]: Email\n", "6:3", "no canonical path"),
         ("  name.given: A\n  name.given: B\n", "7:3", "stands twice"),
         ("  name.given: {compute: A}\n", "6:16", "direction: in"),
         ("  party: {from: A, as: reference}\n", "6:20", "stream"),

@@ -42,7 +42,7 @@ def test_two_entries_of_one_kind_are_refused_without_their_values() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "Name", "name.", "emails[main]", "a.b.c", "emails[].address"])
+@pytest.mark.parametrize("text", ["", "Name", "name.", "a.b.c", "emails[].address"])
 def test_what_is_no_canonical_path_is_none(text: str) -> None:
     assert parse_target(text) is None
 
