@@ -6,7 +6,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from onevoice.api import customers, health, judgements, operation, push, suppressions
+from onevoice.api import customers, health, judgements, operation, push, reviews, suppressions
 from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import install
@@ -43,7 +43,7 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     health.watch_hub(registry, hub)
     install(app)
     app.add_middleware(AccessLog, metrics=RequestMetrics(registry))
-    for part in (push, customers, judgements, suppressions, operation):
+    for part in (push, customers, judgements, reviews, suppressions, operation):
         app.include_router(part.router, prefix="/v1")
     app.include_router(health.router)
     return app

@@ -22,6 +22,7 @@ from onevoice.cli import (
     obligation,
     quarantine,
     rebuild,
+    review,
     run,
     samples,
     status,
@@ -68,7 +69,7 @@ def _everywhere(
 
 for module in (init, check, run, status, samples, sync, ingest, rebuild):
     module.register(app)
-for group in (customer, consent, quarantine, obligation, mapping, connector, system, database):
+for group in (customer, review, consent, quarantine, obligation, mapping, connector, system, database):
     app.add_typer(group.app)
 
 

@@ -34,7 +34,7 @@ def show(reference: Reference, as_json: Json = False, config: ConfigPath = None)
     Example: onevoice customer show phone:+442079460000
     """
     with hub_of(config) as hub:
-        customers = _customers(hub)
+        customers = customers_in(hub)
         view = customers.show(reference)
         explained = customers.explain(reference)
         entries = customers.timeline(reference, limit=SHOWN_ENTRIES)
@@ -66,7 +66,7 @@ def explain(
     Example: onevoice customer explain rec:crm:Contact:003A rec:shop:customers:17
     """
     with hub_of(config) as hub:
-        customers = _customers(hub)
+        customers = customers_in(hub)
         found = customers.explain(reference) if other is None else customers.explain_pair(reference, other)
     if as_json:
         print_json(found)
@@ -87,7 +87,7 @@ def merge(
     Example: onevoice customer merge rec:crm:Contact:003A email:ann@example.com --reason "same passport"
     """
     with hub_of(config) as hub:
-        _tell(_customers(hub).merge(one, other, actor=actor_of(actor), reason=reason))
+        tell(customers_in(hub).merge(one, other, actor=actor_of(actor), reason=reason))
 
 
 @app.command("split")
@@ -102,9 +102,9 @@ def split(
 
     Example: onevoice customer split 0197a3c4-... --record rec:shop:customers:17 --reason "father and son"
     """
-    refs = [_record(text) for text in record]
+    refs = [record_ref(text) for text in record]
     with hub_of(config) as hub:
-        _tell(_customers(hub).split(reference, refs, actor=actor_of(actor), reason=reason))
+        tell(customers_in(hub).split(reference, refs, actor=actor_of(actor), reason=reason))
 
 
 @app.command("pin")
@@ -121,7 +121,7 @@ def pin(
     Example: onevoice customer pin rec:crm:Contact:003A name.family Lee-Hill --reason "saw the certificate"
     """
     with hub_of(config) as hub:
-        _tell(_customers(hub).pin(reference, path, value, actor=actor_of(actor), reason=reason))
+        tell(customers_in(hub).pin(reference, path, value, actor=actor_of(actor), reason=reason))
 
 
 @app.command("unmerge")
@@ -137,16 +137,18 @@ def unmerge(
     Example: onevoice customer unmerge 0197a3c4-8a51-7cc2-a0a7-0f4c1d1f5a11
     """
     with hub_of(config) as hub:
-        _tell(_customers(hub).retract(judgement, actor=actor_of(actor)), retracted=True)
+        tell(customers_in(hub).retract(judgement, actor=actor_of(actor)), retracted=True)
 
 
-def _customers(hub: "Hub") -> "Customers":
+def customers_in(hub: "Hub") -> "Customers":
+    """Return the customers of a hub."""
     from onevoice.workers.customers import open_customers
 
     return open_customers(hub)
 
 
-def _tell(result: "JudgementResult", *, retracted: bool = False) -> None:
+def tell(result: "JudgementResult", *, retracted: bool = False) -> None:
+    """Print what was decided, what came of it, and how to take it back."""
     for said in result.judgements:
         done(f"{'retracted' if retracted else 'judged'} {said.verdict}: {said.a} and {said.b}  (judgement {said.id})")
     if result.pin is not None:
@@ -192,10 +194,15 @@ def _show_pair(found: "PairExplanation") -> None:
         table(["  evidence", "bits#", "sum#"], rows)
 
 
-def _record(text: str) -> RecordRef:
+def record_ref(text: str) -> RecordRef:
+    """Return the record that a reference names.
+
+    Raises:
+        RefusedError: it names none.
+    """
     parts = text.split(":", 3)
     if len(parts) != 4 or parts[0] != "rec" or not all(parts):
-        raise RefusedError("--record: write rec:<system>:<stream>:<key>")
+        raise RefusedError("a record: write rec:<system>:<stream>:<key>")
     return RecordRef(system=parts[1], stream=parts[2], key=parts[3])
 
 

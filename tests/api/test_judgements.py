@@ -194,3 +194,13 @@ def test_a_pin_stays_with_its_record_through_a_merge_and_its_end(two: Door) -> N
     _judge(two, action="retract", judgement=merged.json()["judgements"][0]["id"])
     assert two.customer(HIS)["golden"]["name"]["family"] != "Pinned"
     assert _everything(two, HERS) == hers
+
+
+def test_review_queue_is_the_operators(two: Door) -> None:
+    assert two.get("/v1/reviews").json() == []
+    assert two.get("/v1/reviews/labels").json() == []
+    before = _everything(two, HIS, HERS)
+    preview = two.get(f"/v1/reviews/preview?one={HIS}&other={HERS}").json()
+    assert preview["into"] == before[0][0]["id"]
+    assert any(p["after"] == "denied" for p in preview["permissions"])
+    assert _everything(two, HIS, HERS) == before

@@ -195,6 +195,28 @@ def test_a_refused_write_is_listed_and_sent_again_by_a_person(walked: Project) -
     assert "no system" in walked.run("obligation", "resend", "x", code=78)
 
 
+def test_review_previews_decides_and_exports(walked: Project) -> None:
+    bob, cid = "rec:register:people:r2", "rec:ledger:people:p2"
+    assert "nothing to review" in walked.run("review", "list")
+    assert walked.json("review", "preview", bob, cid)["values"]
+    judgement = walked.run("review", "same", bob, cid, "--reason", "one passport").rpartition("unmerge ")[2].split()[0]
+    assert len(walked.json("customer", "show", cid)["customer"]["records"]) == 2
+    assert walked.run("review", "labels").startswith("record,other,same,evidence")
+    walked.run("customer", "unmerge", judgement)
+    walked.run("review", "different", bob, cid, "--reason", "two people")
+    assert len(walked.json("customer", "show", cid)["customer"]["records"]) == 1
+
+
+def test_pinned_value_is_shown_and_taken_back(walked: Project) -> None:
+    cid = "rec:ledger:people:p2"
+    before = walked.json("customer", "show", cid)["customer"]["golden"]
+    said = walked.run("customer", "pin", cid, "name.family", "Pinned", "--reason", "passport", "--actor", "ann")
+    assert walked.json("customer", "show", cid)["customer"]["golden"]["name"]["family"] == "Pinned"
+    assert "pinned by ann" in walked.run("customer", "explain", cid)
+    walked.run("customer", "unmerge", said.rpartition("unmerge ")[2].split()[0])
+    assert walked.json("customer", "show", cid)["customer"]["golden"] == before
+
+
 def test_rebuild_finds_what_does_not_follow_from_the_records(walked: Project) -> None:
     assert "4 records in 3 customers: no difference" in walked.run("rebuild", "--check")
     assert "--check" in walked.run("rebuild", code=1)

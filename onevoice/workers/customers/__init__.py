@@ -5,6 +5,8 @@ from onevoice.workers.customers.explanation import CustomerExplanation, PairExpl
 from onevoice.workers.customers.judgement import Judgement
 from onevoice.workers.customers.judging import JudgementResult
 from onevoice.workers.customers.permission import PointPermission
+from onevoice.workers.customers.preview import MergePreview
+from onevoice.workers.customers.review import Label, ReviewItem
 from onevoice.workers.customers.view import CustomerView, RecordView
 
 __all__ = [
@@ -13,8 +15,11 @@ __all__ = [
     "Customers",
     "Judgement",
     "JudgementResult",
+    "Label",
+    "MergePreview",
     "PairExplanation",
     "PointPermission",
     "RecordView",
+    "ReviewItem",
     "open_customers",
 ]

@@ -48,7 +48,9 @@ from onevoice.workers.customers.permission import (
     point_permissions,
     strictest_of_all,
 )
+from onevoice.workers.customers.preview import MergePreview
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
+from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.record import Record, load_records
@@ -168,6 +170,26 @@ class Customers:
         with self.store.transaction() as connection:
             a, b = _the_one(connection, one), _the_one(connection, other)
         return self.judging.merge(a, b, actor=actor, reason=reason)
+
+    def preview(self, one: str, other: str) -> MergePreview:
+        """Return what merging two customers would bring about; nothing is changed.
+
+        Raises:
+            RefusedError: see `Judging.merge`; or a reference fits nobody or several.
+        """
+        with self.store.transaction() as connection:
+            a, b = _the_one(connection, one), _the_one(connection, other)
+        return self.judging.preview(a, b)
+
+    def reviews(self, *, limit: int = 50) -> list[ReviewItem]:
+        """Return pairs of customers that a person must weigh, those with most at stake first."""
+        with self.store.transaction() as connection:
+            return review_items(connection, self.gate, limit=limit)
+
+    def labels(self) -> list[Label]:
+        """Return what people decided, as examples to train from."""
+        with self.store.transaction() as connection:
+            return labels(connection)
 
     def split(self, reference: str, records: Collection[RecordRef], *, actor: str, reason: str) -> JudgementResult:
         """Say that some of a customer's records are somebody else's.

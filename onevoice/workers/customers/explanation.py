@@ -75,7 +75,7 @@ def explain_customer(connection: Connection, customer: UUID, policy: Survivorshi
             by_id[row.b],
             outcome=row.outcome,
             score=row.score,
-            evidence=_waterfall(row.evidence),
+            evidence=waterfall(row.evidence),
             judgements=judgements,
         )
         for row in inside
@@ -167,7 +167,8 @@ def _never_compared(a: Record, b: Record, judgements: Collection[Judgement], mod
     )
 
 
-def _waterfall(evidence: list[list[object]]) -> tuple[EvidenceRow, ...]:
+def waterfall(evidence: list[list[object]]) -> tuple[EvidenceRow, ...]:
+    """Return stored evidence as rows that sum up to the score."""
     rows = []
     total = 0.0
     for comparison, level, weight in evidence:

@@ -23,6 +23,7 @@ from onevoice.store import Store, keep_out, rows_by_keys
 from onevoice.store.tables import customer as customer_table
 from onevoice.store.tables import pair
 from onevoice.workers.customers.judgement import Judgement, record, standing, withdraw
+from onevoice.workers.customers.preview import MergePreview, compare_standings, stand
 from onevoice.workers.customers.view import members_of, unknown_customer
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.pins import save_pin, withdraw_pin
@@ -61,14 +62,22 @@ class Judging:
         """
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
-            one, other = _oldest(connection, a), _oldest(connection, b)
-            if one.id == other.id:
-                raise RefusedError(f"customer {one.id}: these two are one customer already")
-            if one.type != other.type:
-                raise RefusedError(f"customers {one.id}, {other.id}: a person and an organisation are never merged")
-            words = [JudgedPair(verdict="same", a=one.ref, b=other.ref)]
-            _refuse_apart(connection, a, b, words[0])
-            return self._judge(connection, words, {a, b}, actor, reason)
+            return self._merge(connection, a, b, actor=actor, reason=reason)
+
+    def preview(self, a: UUID, b: UUID) -> MergePreview:
+        """Return what merging two customers would bring about, by doing it and taking it back in one transaction.
+
+        Raises:
+            RefusedError: as `merge`.
+        """
+        with self.store.transaction() as connection:
+            keep_out(connection, _INGEST)
+            one, other = (stand(connection, self.ingest.gate, customer) for customer in (a, b))
+            with connection.begin_nested() as attempt:
+                merged = self._merge(connection, a, b, actor="preview", reason="preview")
+                after = stand(connection, self.ingest.gate, merged.customers[0])
+                attempt.rollback()
+            return compare_standings(one, other, after)
 
     def split(self, customer: UUID, refs: Collection[RecordRef], *, actor: str, reason: str) -> JudgementResult:
         """Say that some records of a customer are somebody else's.
@@ -162,6 +171,16 @@ class Judging:
             customers = {r.customer_id for r in records.values() if r.customer_id is not None}
             self.ingest.reground(connection, customers)
             return _result(connection, [judged])
+
+    def _merge(self, connection: Connection, a: UUID, b: UUID, *, actor: str, reason: str) -> JudgementResult:
+        one, other = _oldest(connection, a), _oldest(connection, b)
+        if one.id == other.id:
+            raise RefusedError(f"customer {one.id}: these two are one customer already")
+        if one.type != other.type:
+            raise RefusedError(f"customers {one.id}, {other.id}: a person and an organisation are never merged")
+        words = [JudgedPair(verdict="same", a=one.ref, b=other.ref)]
+        _refuse_apart(connection, a, b, words[0])
+        return self._judge(connection, words, {a, b}, actor, reason)
 
     def _judge(
         self,
