@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onevoice.cli.screen import done, note, out, print_json, table
+from onevoice.cli.screen import BAD, done, note, out, print_json, table
 from onevoice.cli.setting import ConfigPath, Json, loaded
 from onevoice.cli.sync import System
 from onevoice.errors import ConfigurationError
@@ -93,6 +93,47 @@ def discover(
             table(["field", "filled#", "use"], rows)
     finally:
         connector.close()
+
+
+@app.command("test")
+def examined(
+    system: Annotated[str | None, typer.Argument(help="Name of a system in onevoice.toml; all when left out.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Examine the connector of a system, or of each, by the contract that all keep; reads a little, writes nothing.
+
+    Example: onevoice connector test shop
+    """
+    from onevoice.testing.contract import CHECKS, Subject, examine
+    from onevoice.workers.systems import settings_of
+
+    chosen = loaded(config)
+    systems = list(chosen.systems) if system is None else [system]
+    checks = [name for name, check in CHECKS.items() if not check.writes]
+    found = {}
+    for name in systems:
+        subject = Subject(
+            manifest=_manifest(chosen, name),
+            root=chosen.root,
+            settings=settings_of(chosen, name),
+            region=chosen.systems[name].region,
+        )
+        found[name] = examine(subject, checks)
+    problems = sum(len(finding.problems) for findings in found.values() for finding in findings)
+    if as_json:
+        print_json({name: {one.check: one.problems for one in findings} for name, findings in found.items()})
+    else:
+        for name, findings in found.items():
+            out.print(f"[bold]{name}[/bold]")
+            for one in findings:
+                (out.print if one.problems else done)(f"{one.check} {CHECKS[one.check].title}")
+                for problem in one.problems:
+                    out.print(f"    {problem}", style=BAD, soft_wrap=True, markup=False)
+    if problems:
+        raise ConfigurationError(f"{problems} problem(s) in {len(systems)} system(s)")
+    if not as_json:
+        done(f"{len(checks)} checks hold for each of {len(systems)} system(s)")
 
 
 def _draft(config: "Config", system: str) -> None:

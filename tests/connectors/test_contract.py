@@ -1,0 +1,101 @@
+"""Every connector folder there is keeps the contract, over the real thing or the sample of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onevoice.messages import Change, SourceRecord
+from onevoice.sdk import Settings
+from onevoice.sdk.discovery import discover
+from onevoice.testing.contract import CHECKS, Subject, examine
+from samples.erp.database import create, load
+from tests.connectors import test_sample_callcentre, test_sample_crm, test_sample_erp, test_sample_shop
+
+ROOT = Path(__file__).resolve().parents[2]
+FOUND = discover(ROOT / "connectors")
+NOWHERE = "http://127.0.0.1:1"
+
+crm, shop, centre = test_sample_crm.crm, test_sample_shop.shop, test_sample_callcentre.centre
+
+
+def writes(stream: str, **fields: object) -> Callable[[str, SourceRecord], Change | None]:
+    def change(name: str, record: SourceRecord) -> Change | None:
+        return Change(key=record.key, fields=fields, expected_version=record.version) if name == stream else None
+
+    return change
+
+
+def crm_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    running = request.getfixturevalue("crm")
+    values = {"endpoint": running.endpoint, "username": test_sample_crm.USER}
+    return {
+        "values": values,
+        "secrets": {"password": test_sample_crm.PASSWORD},
+        "unreachable": {**values, "endpoint": NOWHERE},
+        "wrong_secrets": {"password": "wr0ng"},
+        "change": writes("Contact", FirstName="Zed"),
+    }
+
+
+def erp_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    url = f"sqlite:///{request.getfixturevalue('tmp_path')}/erp.sqlite"
+    people = test_sample_erp.population()
+    create(url)
+    load(url, people.records["erp", "customers"], people.erp_addresses, people.records["erp", "orders"])
+    return {
+        "values": {"database": url},
+        "secrets": {},
+        "unreachable": {"database": "postgresql://hub@127.0.0.1:1/erp"},
+        "change": writes("customers", first_name="Zed"),
+    }
+
+
+def shop_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {
+        "values": {"url": request.getfixturevalue("shop").url},
+        "secrets": {"token": test_sample_shop.TOKEN},
+        "unreachable": {"url": NOWHERE},
+        "wrong_secrets": {"token": "wr0ng"},
+        "change": writes("customers", first_name="Zed"),
+    }
+
+
+def callcentre_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    folder = request.getfixturevalue("centre").folder
+    return {"values": {"folder": str(folder)}, "secrets": {}, "unreachable": {"folder": f"{folder}/none"}}
+
+
+def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
+    values = {"url": NOWHERE, "database": "db", "username": "hub"}
+    return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
+SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
+    "sample_callcentre": callcentre_of,
+    "sample_crm": crm_of,
+    "sample_erp": erp_of,
+    "sample_shop": shop_of,
+    "tryton": tryton_of,
+}
+WITHOUT_SYSTEM = {"tryton": ("K1", "K2")}  # the real one is in tests/systems
+
+
+def test_every_connector_is_examined() -> None:
+    assert FOUND.keys() == SYSTEMS.keys()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_it_keeps_the_contract(name: str, request: pytest.FixtureRequest) -> None:
+    given = SYSTEMS[name](request)
+    settings = Settings(
+        system=name, values=given.pop("values"), secrets=given.pop("secrets"), now=lambda: datetime.now(UTC)
+    )
+    subject = Subject(manifest=FOUND[name], root=ROOT, settings=settings, **given)
+    checks = WITHOUT_SYSTEM.get(name, tuple(CHECKS))
+    found = {finding.check: finding.problems[:3] for finding in examine(subject, checks)}
+    assert found == dict.fromkeys(checks, ())
