@@ -12,6 +12,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && uv version --short --frozen >/dev/
 LOCK := pyproject.toml uv.lock
 
 PYTEST_ARGS ?=
+# Most of a test's time is waiting for servers: three processes, each with private servers of its own, keep two cores busy.
+PARALLEL := -n 3 --dist loadgroup
 
 .PHONY: help
 help: ## Print the targets
@@ -64,7 +66,7 @@ down: setup ## End what `make up` started
 
 .PHONY: test
 test: setup servers ## Run the unit and integration tests on private servers
-	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/systems $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/systems $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-airflow
 test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a real Airflow (.venv-airflow)

@@ -87,7 +87,7 @@ def test_a_signal_ends_it_cleanly_and_the_next_start_goes_on(
 ) -> None:
     project.run("ingest", str(project.write_people([person("p1", **ANN)])), "--system", "ledger", "--stream", "people")
     hubs.append(project.hub(*WORKER))
-    wait_for(lambda: applied(project) == 1)
+    wait_for(lambda: applied(project) == 1 and ask(project, "select count(*) from worker") == 1)
     assert project.json("status")["working"] is True
     code, out = end(hubs[0], number)
     assert code == 0
