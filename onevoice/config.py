@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,17 @@ class _Table:
     def _wrong(self, key: str, expected: str) -> ConfigurationError:
         return ConfigurationError(f"{self._name(key)}: {expected}")
 
+    def _missing(self, key: str, expected: str) -> ConfigurationError:
+        """A missing key, with the one that may be a misspelling of it."""
+        near = get_close_matches(key, self._values, 1)
+        return self._wrong(key, f"missing; {expected}" + (f" (is {self._name(near[0])} misspelt?)" if near else ""))
+
     def text(self, key: str, default: str | None = None) -> str:
         value = self._values.pop(key, default)
+        if value is None:
+            raise self._missing(key, "write a text")
         if not isinstance(value, str) or (default is None and not value):
-            raise self._wrong(key, "missing; write a text" if value is None else "write a text in quotes")
+            raise self._wrong(key, "write a text in quotes")
         return value
 
     def port(self, key: str, default: int) -> int:
@@ -215,7 +223,8 @@ class _Table:
             if kind in ("env", "file") and isinstance(name, str) and name:
                 located = str((self._base / name).resolve()) if kind == "file" else name
                 return Secret(kind, located, self._name(key))
-        raise self._wrong(key, 'a secret is a reference; write {env = "NAME"} or {file = "PATH"}')
+        expected = 'a secret is a reference; write {env = "NAME"} or {file = "PATH"}'
+        raise self._missing(key, expected) if value is None else self._wrong(key, expected)
 
     def secret_or_text(self, key: str, default: str) -> Secret | str:
         return self.required_secret(key) if isinstance(self._values.get(key), dict) else self.text(key, default)

@@ -183,3 +183,22 @@ def test_relative_places_count_from_the_file(tmp_path: Path, monkeypatch: pytest
     assert key is not None
     assert key.reveal() == "k"
     assert reveal(config.store_url) == f"sqlite:///{tmp_path / 'data' / 'hub.db'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "missing", "misspelt"),
+    [
+        ('[systems.crm]\nconector = "sample_crm"\n', "systems.crm.connector: missing", "systems.crm.conector"),
+        (
+            '[operators.anna]\napi_kye = {env = "K"}\n' + SOUND,
+            "operators.anna.api_key: missing",
+            "operators.anna.api_kye",
+        ),
+    ],
+)
+def test_a_misspelt_key_is_named_beside_the_one_that_is_missing(
+    tmp_path: Path, text: str, missing: str, misspelt: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=missing) as caught:
+        load(tmp_path, text)
+    assert f"is {misspelt} misspelt?" in str(caught.value)

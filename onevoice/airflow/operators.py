@@ -6,6 +6,7 @@ to them; one stream's trouble does not stop the next. It leaves counts in the lo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 APPROVE_DELETES = "approve_deletes"
 
 
-class HubOperator(BaseOperator):
+class HubOperator(BaseOperator, ABC):
     """What all tasks share: a system, and the file that configures it.
 
     Args:
@@ -43,9 +44,9 @@ class HubOperator(BaseOperator):
         """Do the work; see `shielded` for what it raises."""
         shielded(lambda: self.work(HubHook(self.config_path), context), f"system {self.system}, {self.verb}")
 
+    @abstractmethod
     def work(self, hook: HubHook, context: Context) -> None:
         """Do the work with errors of the hub's own."""
-        raise NotImplementedError
 
     def each_stream(self, hub: Hub, read: Callable[[str], SyncReport]) -> None:
         """Run `read` for every polled stream.

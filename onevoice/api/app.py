@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from onevoice.api import customers, health, judgements, operation, push, reviews, suppressions
 from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
-from onevoice.api.problem import install
+from onevoice.api.problem import RESPONSES, install
 from onevoice.api.wiring import Fuse
 from onevoice.workers.customers import open_customers
 from onevoice.workers.hub import Hub
@@ -44,6 +44,6 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     install(app)
     app.add_middleware(AccessLog, metrics=RequestMetrics(registry))
     for part in (push, customers, judgements, reviews, suppressions, operation):
-        app.include_router(part.router, prefix="/v1")
-    app.include_router(health.router)
+        app.include_router(part.router, prefix="/v1", responses=RESPONSES)
+    app.include_router(health.router, responses=RESPONSES)
     return app

@@ -27,6 +27,33 @@ from onevoice.errors import (
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5.0
 
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What went wrong, as a problem document (RFC 9457)",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "title": "Problem",
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string", "description": "the phrase of the status"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string", "description": "what is wrong and what to do"},
+                        "errors": {
+                            "type": "array",
+                            "description": "the places that are wrong, where there are several",
+                            "items": {"type": "object"},
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+"""How OpenAPI describes every answer other than the one asked for."""
+
 log = structlog.get_logger("onevoice")
 
 

@@ -15,7 +15,6 @@ from onevoice.messages import Lane
 IN_EXCHANGE = "onevoice.in"
 URGENT_EXCHANGE = "onevoice.in.urgent"
 UNROUTED_EXCHANGE = "onevoice.unrouted"
-OUT_EXCHANGE = "onevoice.out"
 EVENTS_EXCHANGE = "onevoice.events"
 WORK_EXCHANGE = "onevoice.work"
 
@@ -101,7 +100,6 @@ class Topology:
             Exchange(name=UNROUTED_EXCHANGE, type="fanout", guarded=False),
             Exchange(name=IN_EXCHANGE, type="topic", guarded=True),
             Exchange(name=URGENT_EXCHANGE, type="topic", guarded=True),
-            Exchange(name=OUT_EXCHANGE, type="topic", guarded=False),
             Exchange(name=EVENTS_EXCHANGE, type="topic", guarded=False),
             Exchange(name=WORK_EXCHANGE, type="direct", guarded=False),
         )

@@ -29,7 +29,7 @@ def check(config: ConfigPath = None) -> None:
     """
     settings = loaded(config)
     found: list[OnevoiceError] = []
-    _step(found, f"{settings.path.name}: {len(settings.systems)} system(s), every secret is there", _secrets, settings)
+    _step(found, f"{settings.path.name} and the secrets of its {len(settings.systems)} system(s)", _secrets, settings)
     if _step(found, "connectors, schemas and mappings", _catalog, settings):
         _step(found, "mapping lint and tests", _mappings, settings)
     _step(found, "rules", _rules, settings)

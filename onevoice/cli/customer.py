@@ -52,6 +52,34 @@ def show(reference: Reference, as_json: Json = False, config: ConfigPath = None)
         table(["when", "what", "", "from"], [(age(e.time), e.type, _told(e.details), e.ref or "-") for e in entries])
 
 
+@app.command("record")
+def record(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="rec:<system>:<stream>:<key>")],
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Show one system's record as it says it, and what the hub has written into which of its fields.
+
+    Example: onevoice customer record rec:crm:Contact:003A
+    """
+    with hub_of(config) as hub:
+        found = customers_in(hub).record(reference)
+    if as_json:
+        print_json(found)
+        return
+    gone = ", deleted there" if found.deleted else ""
+    out.print(f"{found.type} {found.ref}, version {found.sequence}, reading {found.reading}{gone}")
+    out.print(f"customer {found.customer_id or '-'}, mapping version {found.mapping_version}\n", soft_wrap=True)
+    table(["field", "value"], [(name, _text(value)) for name, value in (found.payload or {}).items()])
+    if found.marks:
+        out.print()
+        rows = [
+            (path, *(_text(mark[name]) if name in mark else "-" for name in ("sent", "written", "replaced", "version")))
+            for path, mark in sorted(found.marks.items())
+        ]
+        table(["the hub wrote", "sent", "reads back", "in place of", "since version"], rows)
+
+
 @app.command("explain")
 def explain(
     reference: Reference,

@@ -52,15 +52,16 @@ def check_settings(manifest: Manifest, settings: Settings) -> Settings:
     properties: Mapping[str, Any] = manifest.settings["properties"]
     required = frozenset(manifest.settings.get("required", ()))
     values = {key: rule["default"] for key, rule in properties.items() if "default" in rule} | dict(settings.values)
+    for key in (*values, *settings.secrets):  # first: one that is misspelt is also the reason why one is missing
+        if key not in properties:
+            raise ConfigurationError(
+                f"system {settings.system}: unknown setting {key!r}; {manifest.id} knows {', '.join(properties)}"
+            )
     for key in sorted(required):
         given: Mapping[str, object] = settings.secrets if key in manifest.secrets() else values
         if given.get(key) in (None, ""):
             raise _wrong(settings, key, "is missing", properties[key])
     for key, value in values.items():
-        if key not in properties:
-            raise ConfigurationError(
-                f"system {settings.system}: unknown setting {key!r}; {manifest.id} knows {', '.join(properties)}"
-            )
         if key in manifest.secrets():
             raise _wrong(settings, key, "is a secret and stands in plain text", properties[key])
         if not jsonschema.Draft202012Validator(properties[key]).is_valid(value):

@@ -47,7 +47,8 @@ def bus_page() -> str:
         "configured systems.",
         "## Exchanges",
         table(["exchange", "type", "what it cannot route"], exchanges),
-        f"`onevoice.out`, `onevoice.events` and the reserved stream {code(RECEIPT_STREAM)} are there and not used yet.",
+        f"The name `onevoice.out` and the stream {code(RECEIPT_STREAM)} are kept for systems that will be written to "
+        "over AMQP; nothing is declared under them yet.",
         "## Queues",
         "For a system `callcentre` with two streams and a system `crm` with one. Queues are durable quorum queues.",
         table(["queue", "bound to (exchange, routing key)"], queues),

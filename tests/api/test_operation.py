@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 import requests
 from fastapi.testclient import TestClient
@@ -126,6 +128,21 @@ def test_every_operation_asks_for_a_key_but_those_that_prove_themselves_otherwis
             if path not in keyless:
                 bare = path.replace("{ref}", "x").replace("{system}", "shop").replace("{stream}", "customers")
                 assert door.client.request(method, bare).status_code == 401, (method, path)
+
+
+def test_every_operation_describes_its_errors_as_problem_documents(door: Door) -> None:
+    document = door.client.get("/openapi.json").json()
+    operations = [one for operations in document["paths"].values() for one in operations.values()]
+    assert all("422" not in one["responses"] for one in operations)
+    (schema,) = {
+        json.dumps(one["responses"]["default"]["content"]["application/problem+json"]["schema"], sort_keys=True)
+        for one in operations
+    }
+
+    answer = door.post("/v1/context", {"nothing": "of it"})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    jsonschema.validate(answer.json(), json.loads(schema))
 
 
 def test_two_callers_with_one_key_are_refused_at_start(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

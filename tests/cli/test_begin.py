@@ -78,6 +78,13 @@ def test_check_finds_every_mistake_and_names_it(project: Project) -> None:
     assert "✗ system register" in said
     assert "✓ system ledger" in said
     assert "2 check(s) failed" in said
+    project.config.write_text(
+        project.config.read_text(encoding="utf-8").replace(
+            'connector = "ledger"', 'connector = "ledger"\napi_key = {env = "NOT_THERE"}'
+        )
+    )
+    (line,) = [line for line in project.run("check", code=78).splitlines() if "✗ onevoice.toml" in line]
+    assert line == "✗ onevoice.toml and the secrets of its 2 system(s)"
 
 
 def test_a_project_runs_its_own_copy_of_a_connector_that_comes_with_the_hub(project: Project) -> None:

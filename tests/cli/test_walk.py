@@ -111,6 +111,18 @@ def test_a_customer_is_shown_with_where_each_value_came_from(walked: Project) ->
     assert "not understood" in walked.run("customer", "show", "Ann", code=1)
 
 
+def test_a_record_is_shown_with_what_the_hub_wrote_into_it(walked: Project) -> None:
+    mark = walked.json("customer", "record", "rec:register:people:r1")["marks"]["no_mail"]
+    assert (mark["sent"], mark["written"], mark["replaced"]) == (True, True, False)
+    said = walked.run("customer", "record", "rec:register:people:r1")
+    assert "ann.lee@example.com" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("no_mail ") and len(line.split()) == 5]
+    assert line.split()[1:4] == ["True", "True", "False"]
+    assert walked.json("customer", "record", "rec:ledger:people:p1")["marks"] == {}
+    assert "'onevoice customer show'" in walked.run("customer", "record", ANN_ID, code=1)
+    assert "the hub has none" in walked.run("customer", "record", "rec:ledger:people:nobody", code=1)
+
+
 def test_explain_tells_why_and_why_not(walked: Project) -> None:
     why = walked.run("customer", "explain", ANN_ID)
     assert "the evidence links them" in why

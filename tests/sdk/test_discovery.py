@@ -109,6 +109,8 @@ def test_a_project_of_its_own_brings_connectors_of_its_own(tmp_path: Path) -> No
         ({"url": 5}, None, "'url' is not of the declared form"),
         ({"url": "https://till", "page": 0}, None, "'page' is not of the declared form"),
         ({"url": "https://till", "pages": 5}, None, "unknown setting 'pages'; till knows url, page, token"),
+        ({"ulr": "https://till"}, None, "unknown setting 'ulr'; till knows url, page, token"),
+        ({"url": "https://till"}, {"tokn": SECRET}, "unknown setting 'tokn'; till knows url, page, token"),
         ({"url": "https://till", "token": SECRET}, None, "'token' is a secret and stands in plain text"),
     ],
 )

@@ -6,6 +6,7 @@ from onevoice.workers.customers.judgement import Judgement
 from onevoice.workers.customers.judging import JudgementResult
 from onevoice.workers.customers.permission import PointPermission
 from onevoice.workers.customers.preview import MergePreview
+from onevoice.workers.customers.record import RecordState
 from onevoice.workers.customers.review import Label, ReviewItem
 from onevoice.workers.customers.view import CustomerView, RecordView
 
@@ -19,6 +20,7 @@ __all__ = [
     "MergePreview",
     "PairExplanation",
     "PointPermission",
+    "RecordState",
     "RecordView",
     "ReviewItem",
     "open_customers",

@@ -49,6 +49,7 @@ from onevoice.workers.customers.permission import (
     strictest_of_all,
 )
 from onevoice.workers.customers.preview import MergePreview
+from onevoice.workers.customers.record import RecordState, load_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
@@ -87,6 +88,15 @@ class Customers:
         """
         with self.store.transaction() as connection:
             return load_view(connection, _the_one(connection, reference))
+
+    def record(self, reference: str) -> RecordState:
+        """Return one source record, `rec:…`, with what the hub has written into it.
+
+        Raises:
+            RefusedError: the reference names no record.
+        """
+        with self.store.transaction() as connection:
+            return load_record(connection, reference)
 
     def explain(self, reference: str) -> CustomerExplanation:
         """Return why the customer's values, links and judgements are what they are.
