@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from onevoice.cli.screen import BAD, done, note, out, table
-from onevoice.cli.setting import ConfigPath, loaded
+from onevoice.cli.screen import BAD, done, note, out, print_json, table
+from onevoice.cli.setting import ConfigPath, config_path, loaded
 from onevoice.cli.sync import System
 from onevoice.errors import ConfigurationError, RecordError
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from onevoice.mapping import Mapping, MappingFile, Problem
     from onevoice.messages import Mapped
 
-app = typer.Typer(name="mapping", help="The mapping files: lint, tests, one record both ways.", no_args_is_help=True)
+app = typer.Typer(
+    name="mapping", help="The mapping files: draft, lint, tests, one record both ways.", no_args_is_help=True
+)
+
+Owner = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A system or connector; all when left out.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Linted:
 
 
 @app.command("lint")
-def lint(config: ConfigPath = None) -> None:
+def lint(name: Owner = None, config: ConfigPath = None) -> None:
     """Find what is wrong with the mapping files without running them, and how much of each stream goes both ways.
 
     Example: onevoice mapping lint
@@ -41,7 +45,7 @@ def lint(config: ConfigPath = None) -> None:
     from onevoice.mapping import measure
 
     rows, problems = [], []
-    for one in mapping_files(loaded(config)):
+    for one in mapping_files(loaded(config), name):
         coverage = measure(one.file, one.source.schema)
         problems += problems_of(one)
         rows.append(
@@ -64,12 +68,12 @@ def lint(config: ConfigPath = None) -> None:
 
 
 @app.command("test")
-def run_cases(config: ConfigPath = None) -> None:
+def run_cases(name: Owner = None, config: ConfigPath = None) -> None:
     """Run the tests that stand in the mapping files: in, out and back again.
 
     Example: onevoice mapping test
     """
-    files = mapping_files(loaded(config))
+    files = mapping_files(loaded(config), name)
     failing = [text for one in files for text in failing_cases(one)]
     for text in failing:
         out.print(text, style=BAD, soft_wrap=True, markup=False)
@@ -102,19 +106,57 @@ def try_record(
     _show_out(mapping, mapped, record)
 
 
-def mapping_files(config: "Config") -> list[Linted]:
+@app.command("infer")
+def infer(
+    stream: Annotated[str, typer.Argument(help="The stream's name.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="The stream's JSON Schema, or sample records as JSON; - for standard input."),
+    ],
+    to: Annotated[str, typer.Option(help="Canonical type of the records.")] = "person",
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema that the samples fit instead.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Print a first draft of a mapping: what field names say plainly is mapped, the rest is listed for you to decide.
+
+    Example: onevoice mapping infer customers samples.json > mappings/shop2/customers.yaml
+    """
+    from onevoice.contracts import Contracts
+    from onevoice.mapping import draft_mapping, schema_of
+
+    content = _documents(file)
+    is_schema = len(content) == 1 and isinstance(content[0].get("properties"), dict)
+    source = content[0] if is_schema else schema_of(content, stream)
+    if schema:
+        print_json(source)
+        return
+    canonical = Contracts(_root(config) / "schemas").canonical(to)
+    typer.echo(draft_mapping(stream, to, source, canonical.schema), nl=False)
+
+
+def mapping_files(config: "Config", name: str | None = None) -> list[Linted]:
     """Return every mapping file of the project: those of its systems, and of connectors that no system uses.
 
+    Args:
+        config: the project.
+        name: only those of this system or connector.
+
     Raises:
-        ConfigurationError: a file or schema is malformed or missing.
+        ConfigurationError: a file or schema is malformed or missing, or there is no such system or connector.
     """
     from onevoice.contracts import Contracts
     from onevoice.mapping import load_mappings
 
     contracts = Contracts(config.root / "schemas")
     found: dict[Path, Linted] = {}
-    for name, connector, region in _owners(config):
-        for stream, file in load_mappings(config.root / "mappings", connector, name).items():
+    owners = list(_owners(config))
+    known = {word for owner, connector, _ in owners for word in (owner, connector)}
+    if name is not None and name not in known:
+        raise ConfigurationError(f"no system or connector {name!r}; there are: {', '.join(sorted(known))}")
+    for owner, connector, region in owners:
+        if name not in (None, owner, connector):
+            continue
+        for stream, file in load_mappings(config.root / "mappings", connector, owner).items():
             source, canonical = contracts.source(connector, stream), contracts.canonical(file.to)
             found.setdefault(file.path, Linted(file=file, source=source, canonical=canonical, region=region))
     return [found[path] for path in sorted(found)]
@@ -137,6 +179,14 @@ def failing_cases(one: Linted) -> list[str]:
         for result in results
         for problem in result.problems
     ]
+
+
+def _root(given: Path | None) -> Path:
+    """Return the project's folder, also while its configuration names no system yet."""
+    try:
+        return loaded(given).root
+    except ConfigurationError:
+        return config_path(given).parent
 
 
 def _owners(config: "Config") -> Iterator[tuple[str, str, str]]:
@@ -177,17 +227,33 @@ def _compiled(one: Linted) -> "Mapping":
 
 
 def _read(file: Path) -> dict[str, Any]:
+    records = _documents(file)
+    if len(records) != 1:
+        raise RecordError(f"{file}: not one JSON object")
+    return records[0]
+
+
+def _documents(file: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a file: one, a list of them, or one a line."""
     try:
         content = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__})") from None
     try:
-        record = orjson.loads(content)
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        found = _lines(file, content)
+    records = found if isinstance(found, list) else [found]
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise RecordError(f"{file}: no JSON objects")
+    return records
+
+
+def _lines(file: Path, content: bytes) -> list[Any]:
+    try:
+        return [orjson.loads(line) for line in content.splitlines() if line.strip()]
     except orjson.JSONDecodeError:
         raise RecordError(f"{file}: not JSON") from None
-    if not isinstance(record, dict):
-        raise RecordError(f"{file}: not one JSON object")
-    return record
 
 
 def _first_test(one: Linted) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from onevoice.mapping.cases import CaseResult, run_tests
 from onevoice.mapping.compiled import Mapping, compile_mapping
 from onevoice.mapping.coverage import Coverage, measure
 from onevoice.mapping.file import MappingFile, load_mappings, read_mapping
+from onevoice.mapping.infer import draft_mapping, schema_of
 from onevoice.mapping.lint import lint
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.mapping.problem import Problem
@@ -18,11 +19,13 @@ __all__ = [
     "MappingFile",
     "Problem",
     "compile_mapping",
+    "draft_mapping",
     "flatten",
     "lint",
     "load_mappings",
     "measure",
     "read_mapping",
     "run_tests",
+    "schema_of",
     "unflatten",
 ]

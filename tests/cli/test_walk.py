@@ -263,6 +263,14 @@ def test_mapping_lint_test_and_try(project: Project) -> None:
     assert "withdrawn" in said
     assert "when email/marketing is denied" in said
     assert "only read" in project.run("mapping", "try", "ledger", "people")
+    assert "1 mapping files are sound" in project.run("mapping", "lint", "register")
+    assert "there are: ledger" in project.run("mapping", "test", "nobody", code=78)
+    draft = project.run("mapping", "infer", "people", "-", stdin='{"id": 7, "email": "a@b.example", "x": 1}\n{"id": 8}')
+    assert "emails[main].address: {from: email, as: email, invalid: drop}" in draft
+    assert "# - x" in draft
+    assert json.loads(
+        project.run("mapping", "infer", "people", "-", "--schema", stdin='[{"id": 7}, {"id": 8, "y": null}]')
+    )["required"] == ["id"]
     broken = project.run("mapping", "try", "register", "people", "-", stdin='{"id": 7, "updated": "Ann"}', code=65)
     assert "Ann" not in broken
     assert "it has people" in project.run("mapping", "try", "register", "x", code=78)
