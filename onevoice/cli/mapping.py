@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from onevoice.cli.screen import BAD, done, note, out, print_json, table
-from onevoice.cli.setting import ConfigPath, config_path, loaded
+from onevoice.cli.screen import BAD, done, note, out, print_json, progress, table
+from onevoice.cli.setting import ConfigPath, Json, config_path, hub_of, loaded
 from onevoice.cli.sync import System
 from onevoice.errors import ConfigurationError, RecordError
 
@@ -104,6 +104,34 @@ def try_record(
     _show_in(one, mapping, mapped)
     one.canonical.check(mapped.canonical)
     _show_out(mapping, mapped, record)
+
+
+@app.command("diff")
+def diff(
+    old: Annotated[Path, typer.Argument(help="The mapping file as it is.")],
+    new: Annotated[Path, typer.Argument(help="The mapping file as it would be, of the same stream.")],
+    system: Annotated[str, typer.Option(help="Whose stored records.")],
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Show which stored records another mapping would change, and in what; no values are shown, nothing is changed.
+
+    Example: onevoice mapping diff mappings/sample_crm/Contact.yaml drafts/Contact.yaml --system crm
+    """
+    from onevoice.workers.remap import compare_mappings
+
+    before, after = (_compiled(_file_of(loaded(config), system, path)) for path in (old, new))
+    canonical = _file_of(loaded(config), system, new).canonical
+    with hub_of(config) as hub, progress("records") as advance:
+        found = compare_mappings(hub.store, system, before, after, canonical, advance)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(path, c.appears, c.differs, c.goes, ", ".join(c.keys)) for path, c in sorted(found.paths.items())]
+    rows += [(reason, 0, 0, c.goes, ", ".join(c.keys)) for reason, c in sorted(found.refused.items())]
+    if rows:
+        table(["what", "appears#", "differs#", "goes#", "the first records"], rows)
+    done(f"{found.changed:,} of {found.records:,} records of {system} {after.stream} would change")
 
 
 @app.command("infer")
@@ -218,6 +246,20 @@ def _one(config: "Config", system: str, stream: str) -> Linted:
         canonical=contracts.canonical(files[stream].to),
         region=chosen.region,
     )
+
+
+def _file_of(config: "Config", system: str, path: Path) -> Linted:
+    from onevoice.contracts import Contracts
+    from onevoice.mapping import read_mapping
+
+    chosen = config.systems.get(system)
+    if chosen is None:
+        raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file")
+    contracts, file = Contracts(config.root / "schemas"), read_mapping(path, system)
+    source = contracts.source(chosen.connector, file.stream)
+    return Linted(file=file, source=source, canonical=contracts.canonical(file.to), region=chosen.region)
 
 
 def _compiled(one: Linted) -> "Mapping":

@@ -253,6 +253,30 @@ def test_rebuild_finds_what_does_not_follow_from_the_records(walked: Project) ->
     assert "Zed" not in shown
 
 
+def test_mapping_diff_counts_what_another_mapping_would_change(walked: Project) -> None:
+    standing = walked.folder / "mappings" / "register" / "people.yaml"
+    draft = walked.folder / "people.yaml"
+    text = standing.read_text(encoding="utf-8")
+    assert "0 of 2 records" in walked.run("mapping", "diff", str(standing), str(standing), "--system", "register")
+    draft.write_text(
+        text.replace("  name.given: given\n", "").replace("name.family: family", "name.middle: family"),
+        encoding="utf-8",
+    )
+    said = walked.run("mapping", "diff", str(standing), str(draft), "--system", "register")
+    assert "2 of 2 records of register people would change" in said
+    assert not personal(said)
+    found = walked.json("mapping", "diff", str(standing), str(draft), "--system", "register")
+    assert {path: (c["appears"], c["goes"]) for path, c in found["paths"].items()} == {
+        "name.given": (0, 2),
+        "name.family": (0, 2),
+        "name.middle": (2, 0),
+    }
+    draft.write_text(text.replace("name.given: given", "name.given: {from: given, as: decimal}"), encoding="utf-8")
+    refused = walked.json("mapping", "diff", str(standing), str(draft), "--system", "register")["refused"]
+    assert [c["keys"] for c in refused.values()] == [["r1", "r2"]]
+    assert "no system" in walked.run("mapping", "diff", str(standing), str(draft), "--system", "x", code=78)
+
+
 def test_mapping_lint_test_and_try(project: Project) -> None:
     assert "100%" in project.run("mapping", "lint")
     assert "2 tests in 2 mapping files hold" in project.run("mapping", "test")
