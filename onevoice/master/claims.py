@@ -7,7 +7,7 @@ no claim of now; its value is the system's last own one, and so is its time.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from onevoice.messages import RecordRef
@@ -15,8 +15,7 @@ from onevoice.messages import RecordRef
 _BLANK: tuple[Any, ...] = (None, "", [])  # False and 0 are values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """One attribute value with its source record, time and the mapping that read it.
 
     Attributes:
@@ -67,13 +66,7 @@ def claims_of(
         mapping_version: of the mapping that made the values.
     """
     return [
-        Claim(
-            path=path,
-            value=value,
-            ref=ref,
-            time=echo_times.get(path, occurred_at),
-            mapping_version=mapping_version,
-        )
+        Claim(path, value, ref, echo_times.get(path, occurred_at), mapping_version)
         for path, value in flattened.items()
         if value not in _BLANK
     ]

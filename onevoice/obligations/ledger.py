@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, select, update
 
 from onevoice.messages import Lane, Work
-from onevoice.store import rows_by_keys, upsert
+from onevoice.store import rows_by_keys, update_rows, upsert
 from onevoice.store.tables import obligation
 
 KEY = ("system", "lane", "stream", "target")
 MAX_RETRY_SECONDS = 3600.0
+_TAKEN = (*KEY, "generation")
+_READ = (*_TAKEN, "state", "attempts", "requested_at", "next_attempt_at", "announced_until")
 _IN_DOUBT = "obligation.state = 'in_doubt'"
 _OPEN = f"(obligation.next_attempt_at is not null or {_IN_DOUBT})"
 
@@ -108,11 +110,12 @@ def _has_come(row: Row[Any], now: datetime) -> bool:
 
 
 def _take_on(connection: Connection, taken: Sequence[Row[Any]], until: datetime, now: datetime) -> list[Due]:
+    works = [_work(row) for row in taken]
     change = {"state": "sent", "sent_at": now, "next_attempt_at": until, "announced_until": None}
-    upsert(connection, obligation, [_standing(row) | change for row in taken], key=KEY, update=list(change))
+    update_rows(connection, obligation, [_named(work) | change for work in works], key=KEY)
     return [
-        Due(work=_work(row), generation=row.generation, attempts=row.attempts, requested_at=row.requested_at)
-        for row in taken
+        Due(work=work, generation=row.generation, attempts=row.attempts, requested_at=row.requested_at)
+        for work, row in zip(works, taken, strict=True)
     ]
 
 
@@ -138,20 +141,8 @@ def claim_target(connection: Connection, system: str, stream: str, *, now: datet
 
 def close(connection: Connection, dues: Sequence[Due], *, now: datetime) -> None:
     """Mark proven what was not asked for anew in the meantime."""
-    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
-    rows = [
-        _standing(current[due.work])
-        | {"state": "verified", "verified_at": now, "next_attempt_at": None, "attempts": 0, "last_error": None}
-        for due in dues
-        if due.work in current and current[due.work].generation == due.generation
-    ]
-    upsert(
-        connection,
-        obligation,
-        rows,
-        key=KEY,
-        update=["state", "verified_at", "next_attempt_at", "attempts", "last_error"],
-    )
+    change = {"state": "verified", "verified_at": now, "next_attempt_at": None, "attempts": 0, "last_error": None}
+    update_rows(connection, obligation, [_as_taken(due) | change for due in dues], key=_TAKEN)
 
 
 def fail(
@@ -170,28 +161,19 @@ def fail(
         retry_seconds: the first wait; each further attempt waits twice as long.
         retry_after: seconds that the system asked to wait; the next attempt is not made before.
     """
-    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
     rows = []
     for due in dues:
-        row = current.get(due.work)
-        if row is None or row.generation != due.generation:
-            continue  # asked for anew meanwhile: that request stands
-        wait = max(min(retry_seconds * 2 ** min(row.attempts, 10), MAX_RETRY_SECONDS), retry_after or 0.0)
+        wait = max(min(retry_seconds * 2 ** min(due.attempts, 10), MAX_RETRY_SECONDS), retry_after or 0.0)
         again = now + timedelta(seconds=wait) if state == "due" else None
-        changed = {"state": state, "next_attempt_at": again, "attempts": row.attempts + 1, "last_error": reason}
-        rows.append(_standing(row) | changed)
-    upsert(connection, obligation, rows, key=KEY, update=["state", "next_attempt_at", "attempts", "last_error"])
+        changed = {"state": state, "next_attempt_at": again, "attempts": due.attempts + 1, "last_error": reason}
+        rows.append(_as_taken(due) | changed)
+    update_rows(connection, obligation, rows, key=_TAKEN)  # what was asked for anew meanwhile stands as it was asked
 
 
 def put_back(connection: Connection, dues: Sequence[Due], *, reason: str, until: datetime) -> None:
     """Make due again at `until` what was not attempted at all; it is no failure and no later wait grows by it."""
-    current = {_work(row): row for row in _locked(connection, [due.work for due in dues])}
-    rows = [
-        _standing(current[due.work]) | {"state": "due", "next_attempt_at": until, "last_error": reason}
-        for due in dues
-        if due.work in current and current[due.work].generation == due.generation
-    ]
-    upsert(connection, obligation, rows, key=KEY, update=["state", "next_attempt_at", "last_error"])
+    change = {"state": "due", "next_attempt_at": until, "last_error": reason}
+    update_rows(connection, obligation, [_as_taken(due) | change for due in dues], key=_TAKEN)
 
 
 def backlog(connection: Connection) -> list[Row[Any]]:
@@ -223,23 +205,22 @@ def resend(connection: Connection, system: str, *, state: str, now: datetime) ->
 
 def _locked(connection: Connection, works: Sequence[Work]) -> list[Row[Any]]:
     keys = [_key(work) for work in works]
-    return list(rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=keys, lock=True))
+    columns = [obligation.c[name] for name in _READ]
+    return list(rows_by_keys(connection, obligation, columns, key=KEY, keys=keys, lock=True))
 
 
 def _postpone(connection: Connection, works: Sequence[Work], until: datetime) -> None:
-    rows = rows_by_keys(connection, obligation, list(obligation.c), key=KEY, keys=[_key(w) for w in works])
-    upsert(
-        connection,
-        obligation,
-        [_standing(row) | {"state": "due", "next_attempt_at": until, "announced_until": until} for row in rows],
-        key=KEY,
-        update=["state", "next_attempt_at", "announced_until"],
-    )
+    change = {"state": "due", "next_attempt_at": until, "announced_until": until}
+    update_rows(connection, obligation, [_named(work) | change for work in works], key=KEY)
 
 
-def _standing(row: Row[Any]) -> dict[str, Any]:
-    # Drivers may name columns by a kind of str of their own; what goes back as JSON needs plain ones.
-    return {str(name): value for name, value in row._mapping.items()}
+def _named(work: Work) -> dict[str, Any]:
+    return dict(zip(KEY, _key(work), strict=True))
+
+
+def _as_taken(due: Due) -> dict[str, Any]:
+    """The row as long as nobody has asked for it anew."""
+    return _named(due.work) | {"generation": due.generation}
 
 
 def _key(work: Work) -> tuple[str, str, str, str]:

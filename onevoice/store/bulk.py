@@ -23,6 +23,8 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
+    update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -60,6 +62,24 @@ def upsert(
     else:
         insert = insert.on_conflict_do_nothing(index_elements=list(key))
     connection.execute(insert, list(rows))
+
+
+def update_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, key: Sequence[str]) -> None:
+    """Set the columns beside the key in the rows that stand under these keys; a key without a row is passed over.
+
+    All rows have the same columns, and no two have the same key. The rows are locked in the order of their keys, as by
+    `rows_by_keys`. A key may hold more columns than identify a row: those say as what it must still stand.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(_update_sql(table, tuple(rows[0]), tuple(key)), {"rows": _document(rows)})
+        return
+    changed = update(table).where(*(table.c[name] == bindparam(f"key_{name}") for name in key))
+    changed = changed.values({name: bindparam(f"set_{name}") for name in rows[0] if name not in key})
+    connection.execute(
+        changed, [{f"{'key' if name in key else 'set'}_{name}": row[name] for name in row} for row in rows]
+    )
 
 
 def delete_by_keys(connection: Connection, table: Table, *, key: str, keys: Sequence[Any]) -> None:
@@ -107,6 +127,16 @@ def count_by_key(connection: Connection, table: Table, *, key: str, keys: Sequen
     return {row[0]: row[1] for row in connection.execute(counted)}
 
 
+def rows_up_to(
+    connection: Connection, table: Table, columns: Sequence[Column[Any]], *, key: str, keys: Sequence[str], most: int
+) -> Sequence[Row[Any]]:
+    """Return the rows under each of the keys, but no more than `most` of any one key; which of them is left open."""
+    if not keys:
+        return []
+    statement = _select_up_to_sql(table, tuple(columns), key, connection.dialect.name)
+    return connection.execute(statement, {"wanted": _document(list(dict.fromkeys(keys))), "most": most}).all()
+
+
 def rows_by_keys(
     connection: Connection,
     table: Table,
@@ -149,6 +179,20 @@ def _select_sql(
 
 
 @lru_cache(maxsize=256)
+def _select_up_to_sql(table: Table, columns: tuple[Column[Any], ...], key: str, dialect: str) -> Any:
+    if dialect == "postgresql":
+        wanted = text("select value as key from json_array_elements_text(cast(:wanted as json))")
+        source = wanted.columns(column("key")).subquery("wanted")
+        some = select(*columns).where(table.c[key] == source.c.key).limit(bindparam("most")).lateral("some")
+        return select(*(some.c[c.name] for c in columns)).select_from(source.join(some, true()))
+    wanted = text("select value as key from json_each(:wanted)")
+    source = wanted.columns(column("key")).subquery("wanted")
+    place = func.row_number().over(partition_by=table.c[key]).label("place")
+    placed = select(*columns, place).join(source, table.c[key] == source.c.key).subquery("placed")
+    return select(*(placed.c[c.name] for c in columns)).where(placed.c.place <= bindparam("most"))
+
+
+@lru_cache(maxsize=256)
 def _upsert_sql(
     table: Table, columns: tuple[str, ...], key: tuple[str, ...], assignments: tuple[tuple[str, str], ...]
 ) -> TextClause:
@@ -163,6 +207,24 @@ def _upsert_sql(
         f'insert into "{table.name}" ({names}) select {values} '  # noqa: S608 - names are ours
         f"from json_to_recordset(cast(:rows as json)) as r({shape}) on conflict ({conflict}) {action}"
     )
+
+
+@lru_cache(maxsize=256)
+def _update_sql(table: Table, columns: tuple[str, ...], key: tuple[str, ...]) -> TextClause:
+    shape = ", ".join(f'"{name}" {_carried(table.c[name].type)}' for name in columns)
+    same = " and ".join(f't."{name}" = r."{name}"' for name in key)
+    order = ", ".join(f't."{name}"' for name in key)
+    chosen = ", ".join([*(f't."{name}"' for name in key), *(_named_value(table.c[n]) for n in columns if n not in key)])
+    assignments = ", ".join(f'"{name}" = r."{name}"' for name in columns if name not in key)
+    return text(
+        f"with r as materialized (select {chosen} from json_to_recordset(cast(:rows as json)) as r({shape}) "  # noqa: S608 - names are ours
+        f'join "{table.name}" t on {same} order by {order} for update of t) '
+        f'update "{table.name}" t set {assignments} from r where {same}'
+    )
+
+
+def _named_value(c: Column[Any]) -> str:
+    return f'{_value(c)} as "{c.name}"'
 
 
 def _value(c: Column[Any]) -> str:

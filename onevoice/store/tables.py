@@ -163,8 +163,9 @@ source_record = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("system", "stream", "key"),
     Index(None, "customer_id"),
-    Index("ix_source_record_party", "system", "party_stream", "party_key", "occurred_at"),
-    Index("ix_source_record_point", "point", "occurred_at"),
+    # No time in them: a new version of a record that stays where it is then writes to no index (PostgreSQL's HOT).
+    Index("ix_source_record_party", "system", "party_stream", "party_key"),
+    Index("ix_source_record_point", "point"),
 )
 
 record_key = Table(

@@ -143,14 +143,14 @@ class Delivery:
     ) -> dict[RecordRef, Owed]:
         customers = {r.customer_id for r in records.values() if r.customer_id}
         goldens = _goldens(connection, customers)
-        holdings = holdings_of(connection, customers)
+        holdings = holdings_of(connection, customers) if lane is Lane.SUPPRESSION else {}
         return {
             ref: owed(
                 record,
                 stream,
                 lane,
                 goldens.get(record.customer_id, {}),
-                holdings[record.customer_id],
+                holdings.get(record.customer_id),
                 marks.get(ref, {}),
                 self.gate,
             )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from onevoice.bus import Bus
 from onevoice.messages import Envelope, RecordRef, SourceRecord
-from onevoice.store import Store, rows_by_keys, upsert
+from onevoice.store import Store, rows_by_keys, update_rows, upsert
 from onevoice.store.tables import reading
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.door_check import Checked, check
@@ -89,7 +89,7 @@ class Door:
         )
 
 
-_UPDATED = ("version", "content_hash", "number", "confirmed")
+_NUMBERED = (*_KEY, "version", "number")
 _NEVER_READ = {"version": "", "content_hash": "", "number": 0, "confirmed": False}  # no record's version is empty
 
 
@@ -133,18 +133,11 @@ def _number(connection: Connection, system: str, records: Sequence[Checked]) -> 
         }
         numbered.append((one, fresh))
     newest = [row for _, row in numbered if last[row["stream"], row["key"]].version <= row["version"]]
-    upsert(connection, reading, newest, key=_KEY, update=_UPDATED)
+    update_rows(connection, reading, newest, key=_KEY)
     return numbered
 
 
 def _confirm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Mark as safe what is still the last reading of its key; a later one has its own confirm."""
-    keys = [(row["system"], row["stream"], row["key"]) for row in rows]
-    held = rows_by_keys(connection, reading, list(reading.c), key=_KEY, keys=keys, lock=True)
-    standing = {tuple(r[:3]): r for r in held}
-    same = [
-        row | {"confirmed": True}
-        for row, key in zip(rows, keys, strict=True)
-        if (standing[key].version, standing[key].number) == (row["version"], row["number"])
-    ]
-    upsert(connection, reading, same, key=_KEY, update=["confirmed"])
+    as_numbered = [{name: row[name] for name in _NUMBERED} | {"confirmed": True} for row in rows]
+    update_rows(connection, reading, as_numbered, key=_NUMBERED)

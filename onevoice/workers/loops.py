@@ -27,9 +27,11 @@ from onevoice.workers.schedule import Schedule
 QUARANTINE_BATCH = 500
 DELIVERY_BATCH = 200
 IDLE_SECONDS = 0.05
-GATHER_SECONDS = 0.5
+GATHER_SECONDS = 1.0
 """Record writes are announced this often, so that a system gets them in batches; suppressions never wait for it."""
 EVENT_SECONDS = 0.2
+ARRIVE_SECONDS = 0.03
+"""What was announced together arrives within this; a system is written to in one call instead of several."""
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 
@@ -130,6 +132,9 @@ class Loops:
         try:
             while not self.stop.is_set():
                 deliveries = consumer.take(DELIVERY_BATCH, 0.5)
+                if lane is Lane.RECORD and 0 < len(deliveries) < DELIVERY_BATCH:
+                    self.stop.wait(ARRIVE_SECONDS)
+                    deliveries += consumer.take(DELIVERY_BATCH - len(deliveries), 0.0)
                 works = []
                 for delivery in deliveries:
                     try:

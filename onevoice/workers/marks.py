@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection
 
 from onevoice.messages import Json, RecordRef
-from onevoice.store import rows_by_keys, upsert
+from onevoice.store import rows_by_keys, update_rows, upsert
 from onevoice.store.tables import delivered
 
 Marks: TypeAlias = dict[str, Json]
@@ -57,7 +57,7 @@ def save_marks(connection: Connection, marks: Mapping[RecordRef, Marks], now: da
         {"system": r.system, "stream": r.stream, "key": r.key, "fields": fields, "updated_at": now}
         for r, fields in marks.items()
     ]
-    upsert(connection, delivered, rows, key=_KEY, update=["fields", "updated_at"])
+    update_rows(connection, delivered, rows, key=_KEY)
 
 
 def sending(mark: Json, value: Any, *, replaced: Any, base: tuple[str, int], denies: Collection[Any] = ()) -> Json:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import structlog
@@ -18,6 +18,8 @@ from onevoice.store import Store, upsert
 from onevoice.store.tables import system_state
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.fault import place_of
+
+NOTED_EVERY = timedelta(seconds=1)
 
 log = structlog.get_logger("onevoice")
 
@@ -63,6 +65,7 @@ class Systems:
     _built: dict[tuple[str, str], Connector] = field(default_factory=dict)
     _retired: dict[str, list[Connector]] = field(default_factory=dict)
     _contacts: Counter[str] = field(default_factory=Counter)
+    _noted_good: dict[str, datetime] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def connector(self, system: str, purpose: str) -> Connector:
@@ -134,6 +137,8 @@ class Systems:
     def _note(self, system: str, error: str | None, *, parked: bool | None = None) -> None:
         """Take down the end of a contact; `parked` is left as it stands unless it is given."""
         now = utc_now()
+        if not self._is_worth_a_note(system, now, good=error is None and parked is None):
+            return
         row = {
             "system": system,
             "parked": bool(parked),
@@ -148,6 +153,18 @@ class Systems:
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
             upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})
+
+    def _is_worth_a_note(self, system: str, now: datetime, *, good: bool) -> bool:
+        """One good contact after another is noted now and then; a change, always."""
+        with self._lock:
+            before = self._noted_good.get(system)
+            if good and before is not None and now - before < NOTED_EVERY:
+                return False
+            if good:
+                self._noted_good[system] = now
+            else:
+                self._noted_good.pop(system, None)
+            return True
 
 
 def _close(connectors: Sequence[Connector]) -> None:

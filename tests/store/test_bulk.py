@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from onevoice.errors import TransientError
-from onevoice.store import Store, rows_by_keys, upsert
-from onevoice.store.tables import customer, pair, quarantine, stream_state, system_state
+from onevoice.store import Store, rows_by_keys, rows_up_to, update_rows, upsert
+from onevoice.store.tables import customer, pair, quarantine, record_key, stream_state, system_state
 
 NOW = datetime(2024, 12, 3, 9, 14, 5, 250114, tzinfo=UTC)
 
@@ -154,6 +154,33 @@ def test_a_thousand_keys_are_one_question(store: Store) -> None:
         keys = [(f"s{n}",) for n in range(500, 1500)]
         found = rows_by_keys(connection, system_state, [system_state.c.system], key=["system"], keys=keys)
     assert len(found) == 500
+
+
+def test_an_update_changes_what_stands_as_the_key_says_and_adds_nothing(store: Store) -> None:
+    with store.transaction() as connection:
+        upsert(connection, system_state, [state("crm"), state("erp", failures=2), state("shop")], key=["system"])
+        change = {"reason": "why", "last_contact_at": None}
+        rows = [{"system": system, "failures": 0, **change} for system in ("shop", "erp", "crm", "nowhere")]
+        update_rows(connection, system_state, rows, key=["system", "failures"])
+    found = states(store)
+    assert found.keys() == {"crm", "erp", "shop"}
+    assert (found["crm"].reason, found["crm"].last_contact_at, found["crm"].parked) == ("why", None, False)
+    assert (found["erp"].reason, found["erp"].last_contact_at) == (None, NOW)
+
+
+def test_no_more_than_so_many_rows_come_of_one_key(store: Store) -> None:
+    many, few = sorted(uuid4() for _ in range(5)), sorted(uuid4() for _ in range(2))
+    rows = [{"key": "many", "record_id": i} for i in many] + [{"key": "few", "record_id": i} for i in few]
+    with store.transaction() as connection:
+        upsert(connection, record_key, rows, key=["key", "record_id"])
+        columns = [record_key.c.key, record_key.c.record_id]
+        keys = ["few", "many", "none", "few"]
+        found = rows_up_to(connection, record_key, columns, key="key", keys=keys, most=3)
+        assert rows_up_to(connection, record_key, columns, key="key", keys=[], most=3) == []
+    assert sorted(row.record_id for row in found if row.key == "few") == few
+    some = [row.record_id for row in found if row.key == "many"]
+    assert len(set(some)) == 3
+    assert set(some) <= set(many)
 
 
 def test_an_error_rolls_the_whole_transaction_back(store: Store) -> None:

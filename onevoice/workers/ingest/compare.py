@@ -6,14 +6,14 @@ they share did, or a block key became too crowded to use, or usable again.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, profile, score
-from onevoice.store import count_by_key, delete_by_keys, delete_pairs, rows_by_keys, upsert
+from onevoice.store import count_by_key, delete_by_keys, delete_pairs, rows_by_keys, rows_up_to, upsert
 from onevoice.store.tables import pair, record_key
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
@@ -58,11 +58,14 @@ class _Surroundings:
     def look(self, keys: Iterable[str]) -> None:
         """Find the holders of those keys that were not looked at yet, and the people on each contact point."""
         asked = sorted(set(keys) - self.held.keys() - self.crowded.keys())
-        counted = count_by_key(self.loaded.connection, record_key, key="key", keys=asked)
-        self.crowded |= {key: number for key, number in counted.items() if number > self.model.cap}
-        found: dict[str, set[UUID]] = {key: set() for key in asked if key not in self.crowded}
-        for key, record_id in self._holders(found):
-            found[key].add(record_id)
+        columns, connection = [record_key.c.key, record_key.c.record_id], self.loaded.connection
+        found: dict[str, set[UUID]] = {key: set() for key in asked}
+        for row in rows_up_to(connection, record_key, columns, key="key", keys=asked, most=self.model.cap + 1):
+            found[row.key].add(row.record_id)
+        crowded = [key for key, ids in found.items() if len(ids) > self.model.cap]
+        self.crowded |= count_by_key(connection, record_key, key="key", keys=crowded)
+        for key in crowded:
+            del found[key]
         self._load({record_id for ids in found.values() for record_id in ids})
         self.held |= found
         self.people |= {
@@ -71,19 +74,15 @@ class _Surroundings:
             if key.startswith(_POINTS)
         }
         # Too many to count one by one: nobody's own.
-        self.people |= dict.fromkeys(self.crowded.keys() & set(asked), self.model.cap + 1)
+        self.people |= dict.fromkeys(crowded, self.model.cap + 1)
 
     def holders(self, keys: Collection[str]) -> set[UUID]:
         """Return all holders of keys, crowded or not."""
-        found = {record_id for _, record_id in self._holders(keys)}
+        columns = [record_key.c.record_id]
+        rows = rows_by_keys(self.loaded.connection, record_key, columns, key=["key"], keys=[(key,) for key in keys])
+        found = {row.record_id for row in rows}
         self._load(found)
         return found
-
-    def _holders(self, keys: Collection[str]) -> Iterator[tuple[str, UUID]]:
-        columns = [record_key.c.key, record_key.c.record_id]
-        wanted = [(key,) for key in keys]
-        for row in rows_by_keys(self.loaded.connection, record_key, columns, key=["key"], keys=wanted):
-            yield row.key, row.record_id
 
     def _load(self, ids: set[UUID]) -> None:
         for record in self.loaded.by_ids(ids - self.profiles.keys()).values():

@@ -45,17 +45,27 @@ def works_for(
 
 
 def owed(
-    record: Record, stream: Stream, lane: Lane, golden: Json, holding: Holding, marks: dict[str, Json], gate: Gate
+    record: Record,
+    stream: Stream,
+    lane: Lane,
+    golden: Json,
+    holding: Holding | None,
+    marks: dict[str, Json],
+    gate: Gate,
 ) -> Owed:
-    """Return what one record is owed on one lane now."""
+    """Return what one record is owed on one lane now.
+
+    Args:
+        holding: the acts that bear on its customer; the record lane asks for none.
+    """
     mapping = stream.mapping
     payload = record.payload or {}
-    if lane is Lane.SUPPRESSION:
-        if not holding.acts and not marks:
-            return NOTHING
-        wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record.ref), lane)
-    else:
+    if lane is Lane.RECORD:
         wanted = mapping.to_source(golden, {}, lane)
+    elif holding is None or not (holding.acts or marks):
+        return NOTHING
+    else:
+        wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record.ref), lane)
     return owed_fields(
         wanted,
         mapping.difference(

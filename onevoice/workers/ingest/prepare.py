@@ -21,21 +21,18 @@ class Incoming:
     """A message that passed every check.
 
     Attributes:
+        ref: the record it is about.
         mapped: None for a delete.
         content_hash: of the source payload; with version and reading it tells one effect from another.
     """
 
     delivery: Delivery
     envelope: Envelope
+    ref: RecordRef
     mapping: Mapping
     mapped: Mapped | None
     content_hash: str
     occurred_at: datetime
-
-    @property
-    def ref(self) -> RecordRef:
-        """The record it is about."""
-        return RecordRef(system=self.envelope.system, stream=self.envelope.stream, key=self.envelope.key)
 
     @property
     def version(self) -> tuple[str, int, str]:
@@ -95,6 +92,7 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         return Incoming(
             delivery=delivery,
             envelope=envelope,
+            ref=_ref(envelope),
             mapping=stream.mapping,
             mapped=mapped,
             content_hash=content_hash(data),
@@ -131,10 +129,15 @@ def hash_of(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
+def _ref(envelope: Envelope) -> RecordRef:
+    return RecordRef(envelope.system, envelope.stream, envelope.key)
+
+
 def _deleted(delivery: Delivery, envelope: Envelope, mapping: Mapping) -> Incoming:
     return Incoming(
         delivery=delivery,
         envelope=envelope,
+        ref=_ref(envelope),
         mapping=mapping,
         mapped=None,
         content_hash="deleted",
