@@ -18,6 +18,10 @@ from onevoice.store.types import json_text
 BUSY_TIMEOUT_SECONDS = 30
 _REFUSED_VALUES = frozenset({"22", "23", "54"})
 """Classes of SQLSTATE: data exception, constraint violation, program limit. No retry mends them."""
+_SESSION_ENDED = "25"
+"""Class of SQLSTATE: invalid transaction state, as where a session was ended that slept in its transaction."""
+ASLEEP_SECONDS = 60
+"""A worker that stops inside a transaction keeps the lease for so long; then PostgreSQL ends its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def _named(error: DBAPIError) -> OnevoiceError:
         return TransientError("store: the connection was lost; the work is tried again")
     if state[:2] in _REFUSED_VALUES or isinstance(error, DataError | IntegrityError):
         return RecordError(f"store: a value cannot be kept ({what}); correct the record")
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError) or state[:2] == _SESSION_ENDED:
         return TransientError(f"store: {what}; the work is tried again")
     return ConfigurationError(f"store: the database refuses the statement ({what}); run 'onevoice db upgrade'")
 
@@ -105,7 +109,11 @@ def _open_postgresql(url: str, pool_size: int) -> Engine:
         max_overflow=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10, "application_name": "onevoice"},
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "onevoice",
+            "options": f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s",
+        },
         **_JSON,
     )
 

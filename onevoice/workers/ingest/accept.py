@@ -132,7 +132,7 @@ def _judge_marks(incoming: Incoming, marks: Marks) -> None:
 
 def _observe_flags(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks, clock_bound: timedelta) -> None:
     time = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
-    points = contact_points(mapped.canonical)
+    points = contact_points(_stated_itself(incoming, mapped, marks) if marks else mapped.canonical)
     for flag in mapped.flags:
         if not _is_echo(_flag_sources(mapped, flag), incoming, marks):
             name = f"{flag.channel}/{flag.purpose}"
@@ -142,6 +142,11 @@ def _observe_flags(record: Record, incoming: Incoming, mapped: Mapped, marks: Ma
             if after != before:
                 record.flags = {**record.flags, name: stored_series(after)}
                 record.touched = True
+
+
+def _stated_itself(incoming: Incoming, mapped: Mapped, marks: Marks) -> Json:
+    """What the hub wrote into a record is none of the points that its flag speaks of: else it would outlast a merge."""
+    return _own_values(flatten(mapped.canonical), {}, {}, mapped.origins, incoming, marks)
 
 
 def _is_last_evidence(record: Record, incoming: Incoming) -> bool:
