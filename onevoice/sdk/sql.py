@@ -55,7 +55,10 @@ class Instant(TypeDecorator[datetime]):
         """Read a time."""
         if value is None:
             return None
-        return instant(value) if isinstance(value, str) else value.astimezone(UTC)
+        if isinstance(value, str):
+            return _stored_text(value)
+        aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
 
 
 def open_engine(address: str, *, password: str | None, setting: str = "database") -> Engine:
@@ -99,7 +102,7 @@ def keyset_pages(
     select: sa.Select[Any],
     *,
     time: sa.ColumnElement[datetime],
-    key: sa.ColumnElement[str],
+    key: sa.ColumnElement[Any],
     start: Keyset | None,
     size: int,
     where: str,
@@ -140,9 +143,20 @@ def classified(where: str) -> Iterator[None]:
         raise TransientError(f"{where}: the database cannot be reached; it is tried again") from None
 
 
-def _after(time: sa.ColumnElement[datetime], key: sa.ColumnElement[str], position: Keyset) -> sa.ColumnElement[bool]:
+def _stored_text(value: str) -> datetime:
+    """Return the time that SQLite holds as text; text of another form would not sort with it, and so hide changes."""
+    moment = instant(value)
+    if version_text(moment) != value:
+        raise OperatorError("SQLite holds a time of change that is not written as 2025-01-31T09:30:00.000000Z")
+    return moment
+
+
+def _after(time: sa.ColumnElement[datetime], key: sa.ColumnElement[Any], position: Keyset) -> sa.ColumnElement[bool]:
     moment = sa.bindparam(None, position.moment(), type_=Instant())
-    return sa.or_(time > moment, sa.and_(time == moment, key > position.key))
+    if not position.key:
+        return time >= moment
+    last = int(position.key) if isinstance(key.type, sa.Integer) else position.key
+    return sa.or_(time > moment, sa.and_(time == moment, key > last))
 
 
 def _ours(error: SQLAlchemyError, where: str) -> OnevoiceError:
