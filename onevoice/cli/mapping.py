@@ -1,6 +1,6 @@
 """`onevoice mapping`: hold the mapping files to their schemas and tests, and try one record both ways."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,17 +69,24 @@ def lint(name: Owner = None, config: ConfigPath = None) -> None:
 
 @app.command("test")
 def run_cases(name: Owner = None, config: ConfigPath = None) -> None:
-    """Run the tests that stand in the mapping files: in, out and back again.
+    """Run the tests that stand in the mapping files, in, out and back again, and round trips of generated records.
 
     Example: onevoice mapping test
     """
     files = mapping_files(loaded(config), name)
+    writable = [one for one in files if one.file.writable]
     failing = [text for one in files for text in failing_cases(one)]
+    with progress("round trips", total=len(writable)) as advance:
+        broken = _broken_laws(writable, advance)
+    failing += broken or []
     for text in failing:
         out.print(text, style=BAD, soft_wrap=True, markup=False)
     if failing:
         raise ConfigurationError(f"{len(failing)} mapping test(s) fail")
-    done(f"{sum(len(one.file.tests) for one in files)} tests in {len(files)} mapping files hold")
+    if broken is None:
+        note("no round trips were generated: that needs hypothesis (pip install hypothesis)")
+    tried = "" if broken is None else f", and the round trips of {len(writable)} writable ones"
+    done(f"{sum(len(one.file.tests) for one in files)} tests in {len(files)} mapping files hold{tried}")
 
 
 @app.command("try")
@@ -207,6 +214,22 @@ def failing_cases(one: Linted) -> list[str]:
         for result in results
         for problem in result.problems
     ]
+
+
+def _broken_laws(files: list[Linted], advance: Callable[[int], None]) -> list[str] | None:
+    """Return one line for each law that generated records break; None where hypothesis is not installed."""
+    try:
+        from onevoice.testing.round_trips import broken_laws
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        return None
+    lines = []
+    for one in files:
+        found = broken_laws(one.file, one.source.schema, one.canonical.schema, one.region)
+        lines += [f"{_place(one.file.path)}: {line}" for line in found]
+        advance(1)
+    return lines
 
 
 def _root(given: Path | None) -> Path:

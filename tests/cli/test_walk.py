@@ -279,7 +279,7 @@ def test_mapping_diff_counts_what_another_mapping_would_change(walked: Project) 
 
 def test_mapping_lint_test_and_try(project: Project) -> None:
     assert "100%" in project.run("mapping", "lint")
-    assert "2 tests in 2 mapping files hold" in project.run("mapping", "test")
+    assert "2 tests in 2 mapping files hold, and the round trips of 1 writable ones" in project.run("mapping", "test")
     record = person("r9", **ANN, no_mail=True)
     said = project.run("mapping", "try", "register", "people", "-", stdin=json.dumps(record))
     assert "emails[main].address" in said
