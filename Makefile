@@ -73,6 +73,16 @@ test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a rea
 	.venv-airflow/bin/python -m mypy onevoice/airflow/*.py dags/*.py
 	.venv-airflow/bin/python -m pytest tests/airflow $(PYTEST_ARGS)
 
+KILLS ?= 50
+SEED ?= 1
+.PHONY: chaos
+chaos: setup servers ## Kill parts of a running hub at random and count what is lost, twice or stuck; KILLS, SEED
+	.venv/bin/python -m tests.faults --kills $(KILLS) --seed $(SEED)
+
+.PHONY: test-faults
+test-faults: setup servers ## The short form of chaos
+	.venv/bin/python -m tests.faults --kills 10 --people 60
+
 .PHONY: test-systems
 test-systems: setup servers ## Run the walk against real third-party systems
 	scripts/tryton-env

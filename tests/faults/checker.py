@@ -1,0 +1,109 @@
+"""The independent checker: compares what each system's own store holds with what the hub's store holds.
+
+It shares no code with the hub: sqlite3, psycopg and SQL alone. It takes the state at rest and counts
+
+- lost: a record in a system that the hub has not, or has in an older version; a "do not call" whose number the loaded
+  list of the call centre lacks;
+- twice: a wish not to be called that the hub holds more than once, an entry that stands twice on the loaded list (the
+  hub's own table keeps it from holding a record twice);
+- stuck: what is still owed or waits in quarantine when the time to settle is over.
+
+The ERP's version is an address, the call centre's records never change. It cannot see an identical write that went out
+twice: the systems' journals do not tell what a call changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+Version = tuple[str, str, str, str]
+"""System, stream, key and the system's own version."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found; each entry names the record, never what it says of a person."""
+
+    lost: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+
+    def line(self, kills: int) -> str:
+        return f"kills={kills} lost={len(self.lost)} twice={len(self.twice)} stuck={len(self.stuck)}"
+
+
+def check(company: Path, erp: str, hub: str) -> Verdict:
+    """Return the verdict; `erp` and `hub` are libpq URLs, `company` is the folder of the systems' own stores."""
+    with psycopg.connect(hub) as connection:
+        known = {row[:3]: row for row in _rows(connection, KNOWN)}
+        verdict = Verdict()
+        for system, stream, key, version in (*_in_files(company), *_in_erp(erp)):
+            row = known.get((system, stream, key))
+            if row is None or version != row[3]:
+                verdict.lost.append(f"{system} {stream} {key}")
+        verdict.lost += [f"list entry of {entry}" for entry in _unlisted(company)]
+        verdict.twice += [" ".join(map(str, row)) for row in _rows(connection, DOUBLED)]
+        verdict.twice += _listed_twice(company)
+        for statement in OPEN:
+            verdict.stuck += [" ".join(map(str, row)) for row in _rows(connection, statement)]
+        return verdict
+
+
+KNOWN = """
+    select system, stream, key,
+           case system when 'erp' then coalesce(payload->>'email', '') when 'callcentre' then '' else sequence end
+    from source_record
+"""
+DOUBLED = """
+    select source_system, source_stream, source_key, count(*) from act
+    where superseded_at is null and source_stream = 'do_not_call'
+    group by source_system, source_stream, source_key, channel, purpose having count(*) > 1
+"""
+OPEN = (
+    "select 'owed', system, lane, stream, target, state from obligation where state <> 'verified'",
+    "select 'quarantined', system, stream, key, step from quarantine where resolved_at is null",
+)
+
+
+def _rows(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> list[tuple[Any, ...]]:
+    return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]
+
+
+def _in_files(company: Path) -> list[Version]:
+    found: list[Version] = []
+    for stream, key, version in _read(company / "shop" / "shop.sqlite", "select kind, id, updated_at from record"):
+        found.append(("shop", stream, str(key), version))
+    for stream, key, version in _read(company / "crm" / "crm.sqlite", "select object, id, modstamp from record"):
+        found.append(("crm", stream, key, version))
+    for stream, key in _read(company / "callcentre" / "callcentre.sqlite", "select stream, key from record"):
+        found.append(("callcentre", stream, key, ""))
+    return found
+
+
+def _in_erp(erp: str) -> list[Version]:
+    with psycopg.connect(erp) as connection:
+        rows = _rows(connection, "select customer_no, coalesce(email, '') from customers")
+        return [("erp", "customers", number, email) for number, email in rows]
+
+
+def _unlisted(company: Path) -> list[str]:
+    file = company / "callcentre" / "callcentre.sqlite"
+    wanted = "select key from record where stream = 'do_not_call' and channel = 'phone' and point not in "
+    return [row[0] for row in _read(file, wanted + "(select point from suppression where channel = 'phone')")]
+
+
+def _listed_twice(company: Path) -> list[str]:
+    rows = _read(company / "callcentre" / "callcentre.sqlite", "select channel, point, purpose from suppression")
+    return [f"list entry {channel} {purpose}" for (channel, _, purpose), n in Counter(rows).items() if n > 1]
+
+
+def _read(file: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+        return connection.execute(statement).fetchall()

@@ -1,0 +1,101 @@
+"""The checker bites: each of its counts rises on a plant in which exactly that is wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.faults.checker import Verdict, check
+
+SYSTEMS = {
+    "shop/shop.sqlite": (
+        "create table record (kind, id, updated_at)",
+        "insert into record values ('customers', 7, 'v2')",
+    ),
+    "crm/crm.sqlite": (
+        "create table record (object, id, modstamp)",
+        "insert into record values ('Contact', '003A', 'v1')",
+    ),
+    "callcentre/callcentre.sqlite": (
+        "create table record (stream, key, channel, point)",
+        "create table suppression (channel, point, purpose)",
+        "insert into record values ('do_not_call', 'D1', 'phone', '+441')",
+        "insert into suppression values ('phone', '+441', 'marketing')",
+    ),
+}
+STORE = (
+    "create table source_record (system text, stream text, key text, sequence text, payload jsonb)",
+    """create table act (source_system text, source_stream text, source_key text, channel text, purpose text,
+                         superseded_at timestamptz)""",
+    "create table obligation (system text, lane text, stream text, target text, state text)",
+    "create table quarantine (system text, stream text, key text, step text, resolved_at timestamptz)",
+    "create table customers (customer_no text, email text)",
+    "insert into customers values ('K1', 'a@example.com')",
+    "insert into source_record values ('shop', 'customers', '7', 'v2', '{}'), ('crm', 'Contact', '003A', 'v1', '{}')",
+    "insert into source_record values ('callcentre', 'do_not_call', 'D1', 'x', '{}')",
+    """insert into source_record values ('erp', 'customers', 'K1', 'x', '{"email": "a@example.com"}')""",
+    "insert into act values ('callcentre', 'do_not_call', 'D1', 'phone', 'marketing')",
+    "insert into obligation values ('crm', 'record', 'Contact', '003A', 'verified')",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """A plant at rest: the systems' files, and one database that is the hub's store and the ERP's."""
+
+    folder: Path
+    url: str
+
+    def file(self, name: str, *statements: str) -> None:
+        (self.folder / name).parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(self.folder / name, isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def store(self, *statements: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
+
+    def verdict(self) -> Verdict:
+        return check(self.folder, self.url, self.url)
+
+
+@pytest.fixture
+def stores(tmp_path: Path, pg_url: str) -> Stores:
+    made = Stores(folder=tmp_path, url=pg_url.replace("+psycopg", ""))
+    for name, statements in SYSTEMS.items():
+        made.file(name, *statements)
+    made.store(*STORE)
+    return made
+
+
+SHOP, CENTRE = "shop/shop.sqlite", "callcentre/callcentre.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (lambda s: None, "lost=0 twice=0 stuck=0"),
+        (lambda s: s.file(SHOP, "insert into record values ('orders', 9, 'v1')"), "lost=1 twice=0 stuck=0"),
+        (lambda s: s.file(SHOP, "update record set updated_at = 'v3'"), "lost=1 twice=0 stuck=0"),
+        (lambda s: s.store("update customers set email = 'b@example.com'"), "lost=1 twice=0 stuck=0"),
+        (lambda s: s.file(CENTRE, "delete from suppression"), "lost=1 twice=0 stuck=0"),
+        (lambda s: s.store("insert into act select * from act"), "lost=0 twice=1 stuck=0"),
+        (lambda s: s.file(CENTRE, "insert into suppression select * from suppression"), "lost=0 twice=1 stuck=0"),
+        (lambda s: s.store("update obligation set state = 'sent'"), "lost=0 twice=0 stuck=1"),
+        (
+            lambda s: s.store("insert into quarantine values ('crm', 'Contact', 'x', 'mapping')"),
+            "lost=0 twice=0 stuck=1",
+        ),
+    ],
+)
+def test_what_is_wrong_is_counted(stores: Stores, spoil: Callable[[Stores], None], line: str) -> None:
+    spoil(stores)
+    assert stores.verdict().line(3) == f"kills=3 {line}"
