@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from onevoice.airflow import SyncOperator
+from onevoice.airflow.operators import HubOperator
 from onevoice.errors import OperatorError, RefusedError, TransientError
 from onevoice.workers.sync import SyncReport
 
@@ -84,3 +85,8 @@ def test_nothing_to_do_is_skipped(streams: tuple[str, ...], busy: dict[str, bool
 
 def test_half_of_it_done_is_no_skip() -> None:
     assert each(hub("customers", "orders"), {"customers": True}) == ["customers", "orders"]
+
+
+def test_what_all_tasks_share_is_no_task_itself() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        HubOperator(task_id="any", system="erp", config_path="onevoice.toml")  # type: ignore[abstract]
