@@ -100,6 +100,10 @@ lint: setup ## Check style, imports between rooms, scripts and the lock file
 types: setup ## Check the types
 	.venv/bin/mypy
 
+.PHONY: races
+races: setup servers ## Race opt-outs and answers against sending; TRIALS=10000, WITHOUT=recheck shows what the check is for
+	@TRIALS=$(TRIALS) WITHOUT=$(WITHOUT) .venv/bin/python -m tests.races
+
 .PHONY: bench
 bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a rival
 	.venv-bench/bin/python -m benchmarks

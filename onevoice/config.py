@@ -16,6 +16,7 @@ from typing import Any
 from onevoice.errors import ConfigurationError
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+RESERVED = ("hub", "self")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -132,6 +133,8 @@ def load_config(path: Path) -> Config:
 def _system(name: str, table: "_Table") -> SystemConfig:
     if not _NAME.match(name):
         raise ConfigurationError(f"systems.{name}: names are lower case letters, digits and _, at most 31")
+    if name in RESERVED:
+        raise ConfigurationError(f"systems.{name}: the hub itself speaks under this name; choose another")
     system = SystemConfig(
         name=name,
         connector=table.text("connector"),

@@ -1,23 +1,18 @@
 """`onevoice consent`: what may be sent to a customer. It shows contact points: that is its use."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from onevoice.cli.customer import COLOURS, Reference
-from onevoice.cli.screen import print_json, table
+from onevoice.cli.screen import BAD, GOOD, out, print_json, table
 from onevoice.cli.setting import ConfigPath, Json, hub_of
 
 if TYPE_CHECKING:
     from onevoice.messages import Act
 
 app = typer.Typer(name="consent", help="What may be sent to whom, and why not.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `show` a subcommand although it is the only one."""
 
 
 @app.command("show")
@@ -45,6 +40,37 @@ def show(reference: Reference, as_json: Json = False, config: ConfigPath = None)
         for one in found
     ]
     table(["channel", "point", "purpose", "permission", "contact", "because"], rows)
+
+
+@app.command("ask")
+def ask(
+    reference: Reference,
+    channel: Annotated[str, typer.Option("--channel", help="email, phone, sms and so on.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="An entry of rules/purposes.yaml.")],
+    point: Annotated[str | None, typer.Option("--point", help="phone:+... or email:...")] = None,
+    inbound: Annotated[bool, typer.Option("--inbound", help="The customer began the conversation.")] = False,
+    thread: Annotated[str | None, typer.Option("--thread", help="The campaign, survey or case it is part of.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Ask whether a contact may be made now, and say every reason; nothing is kept.
+
+    Example: onevoice consent ask rec:crm:Contact:003A --channel email --purpose marketing --point email:ann@example.com
+    """
+    from onevoice.errors import RefusedError
+    from onevoice.messages import Channel
+    from onevoice.workers.contacts import Contacts, Wish
+
+    if channel not in {one.value for one in Channel}:
+        raise RefusedError(f"--channel: write one of {', '.join(one.value for one in Channel)}")
+    wish = Wish(reference=reference, channel=channel, purpose=purpose, point=point, inbound=inbound, thread=thread)
+    with hub_of(config) as hub:
+        answer = Contacts(store=hub.store, gate=hub.gate).ask(wish)
+    if as_json:
+        print_json(answer)
+        return
+    out.print(Text("yes" if answer.allowed else "no", style=GOOD if answer.allowed else BAD))
+    table(["because", "", "act"], [(one.code, one.says, one.act) for one in answer.because])
 
 
 def _because(act: "Act") -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from onevoice.consent.gate import Gate
+from onevoice.consent.gate import PROHIBITING, Gate
 from onevoice.consent.holdings import act_of, holdings_of
 from onevoice.consent.question import Holding, points_on_channel
 from onevoice.messages import Act, ListEntry, Permission
@@ -15,7 +15,8 @@ from onevoice.store.tables import act, record_key, source_record
 
 def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str], purpose: str) -> list[ListEntry]:
     """Return the list's entries, sorted; a point counts if it is denied for any holder, or by itself."""
-    statement = select(act).where(act.c.superseded_at.is_(None), act.c.purpose == purpose)
+    # What a reason blocks is the table's to say, not the act's own purpose alone.
+    statement = select(act).where(act.c.superseded_at.is_(None), act.c.kind.in_(sorted(PROHIBITING)))
     acts = [act_of(row) for row in connection.execute(statement)]
     holdings = [*_holdings_touched(connection, acts), *_bare_points(acts)]
     entries: dict[tuple[str, str], ListEntry] = {}

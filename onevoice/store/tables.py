@@ -278,6 +278,31 @@ act = Table(
     comment="append-only; what is derived from flags is superseded, never changed",
 )
 
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("token_hash", Text, nullable=False),
+    Column("record_id", Uuid, comment="the record that the customer went by; null: nobody in particular"),
+    Column("point", Text),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("controller", Text, nullable=False),
+    Column("inbound", Boolean, nullable=False),
+    Column("thread", Text),
+    Column("content_hash", Text, nullable=False),
+    Column("offered_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("committed_at", UtcDateTime, comment="from here on it counts as made"),
+    Column("refused_at", UtcDateTime),
+    Column("because", JsonDocument, comment="the reasons of the last answer: codes, words and acts"),
+    CheckConstraint("committed_at is null or refused_at is null", name="ended"),
+    UniqueConstraint("token_hash"),
+    Index(None, "record_id"),
+    Index(None, "point"),
+    comment="contacts offered under a token, and what became of them at the moment of sending",
+)
+
 # --- what each system is owed -------------------------------------------------------------------------------------
 
 obligation = Table(

@@ -12,7 +12,7 @@ from onevoice.consent import acts_of_flag, observe, points_since
 from onevoice.consent.question import points_on_channel
 from onevoice.identity import contact_points
 from onevoice.mapping.paths import flatten, unflatten
-from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
+from onevoice.messages import ANY, Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
 from onevoice.workers.ingest.record import Record, StoredObservation, read_series, stored_series
 from onevoice.workers.marks import Marks, is_echo, judged
@@ -89,7 +89,12 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
 
 
 def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None:
-    """Return the act that an act record states; a withdrawal dated in the future takes effect at receipt."""
+    """Return the act that an act record states, or that an answer to a campaign makes; None for all else.
+
+    A withdrawal dated in the future takes effect at receipt.
+    """
+    if incoming.mapped is not None and incoming.mapped.type == "interaction":
+        return _answer(incoming, incoming.mapped.canonical, clock_bound)
     if incoming.mapped is None or incoming.mapped.type != "act":
         return None
     stated = incoming.mapped.canonical
@@ -114,6 +119,28 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
         terms=stated.get("terms") or {},
         source=incoming.ref,
         evidence=stated.get("evidence") or {},
+    )
+
+
+def _answer(incoming: Incoming, said: Json, clock_bound: timedelta) -> Act | None:
+    """Whoever answers a campaign or survey, on whatever channel, is asked no more: its thread is closed to the hub."""
+    party = said.get("party")
+    if said["direction"] != "inbound" or "campaign" not in said or not (party or said.get("point")):
+        return None
+    return Act(
+        id=_act_id(incoming.ref, "answer", "", 0),
+        kind="prohibition",
+        channel=ANY,
+        purpose=ANY,
+        reason="answered",
+        time=min(datetime.fromisoformat(said["time"]), incoming.envelope.time + clock_bound),
+        anchor_record=RecordRef(system=incoming.ref.system, stream=party["stream"], key=party["key"])
+        if party
+        else None,
+        anchor_point=said.get("point"),
+        thread=said["campaign"],
+        source=incoming.ref,
+        evidence={"source": said["kind"]},
     )
 
 

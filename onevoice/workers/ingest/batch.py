@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy import Connection, update
 
 from onevoice.bus import Delivery
-from onevoice.consent import Gate
+from onevoice.consent import Gate, Holding
 from onevoice.consent.holdings import holdings_with
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
@@ -22,6 +22,7 @@ from onevoice.messages import Act, Lane, RecordRef, Work
 from onevoice.obligations import request
 from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
+from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
@@ -159,6 +160,14 @@ class Ingest:
                 result.counts[state] += 1
         return result
 
+    def say(self, connection: Connection, acts: Sequence[Act]) -> None:
+        """Take acts that people state, with all that follows; the caller keeps ingest out of the same transaction."""
+        now = datetime.now(UTC)
+        _save_acts(connection, acts, [], now)
+        merged = merge(Loaded(connection), _customers_at(connection, acts), self.survivorship, now=now)
+        tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
+        self._oblige(connection, merged, acts, now, None)
+
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.
 
@@ -221,6 +230,7 @@ class Ingest:
         points = {p for h in holdings.values() for p in h.points | h.former} | {
             a.anchor_point for a in acts if a.anchor_point
         }
+        lock_names(connection, _names_to_lock(customers.values(), holdings, acts))
         listed = self._listed(connection, points)
         works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
         works += self._entries_of_acts(acts)
@@ -256,6 +266,19 @@ class Ingest:
             for channel in channels
             if channel == act.channel
         ]
+
+
+def _names_to_lock(
+    customers: Iterable[Customer], holdings: Mapping[UUID, Holding], acts: Sequence[Act]
+) -> Iterator[str]:
+    """Yield whatever a contact may hang on that these acts, or the new grouping of old ones, could forbid."""
+    for act in acts:
+        yield from lock_names_of(points={act.anchor_point}, threads={act.thread})
+    for customer in customers:
+        holding = holdings[customer.id]
+        if holding.acts:
+            before = {member.stored_customer for member in customer.members}
+            yield from lock_names_of(points=holding.points | holding.former, customers=before | {customer.id})
 
 
 def _held_by(customer: Customer) -> dict[RecordRef, tuple[str, ...]]:

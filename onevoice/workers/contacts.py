@@ -1,0 +1,299 @@
+"""Contacts: asked for, promised under a token, and committed at the last moment.
+
+Whoever sends asks for a token when it decides and redeems it when it sends. The one rule: `redeem` is one transaction
+that locks the point, the thread and the customer, asks the gate again and writes the contact; opt-outs and answers take
+the same locks, so that each of them either stops the contact or comes after it.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy import Connection, Row, select, update
+
+from onevoice.consent import Answer, Contacted, Gate, Holding, Question
+from onevoice.consent.holdings import acts_at, holdings_of
+from onevoice.errors import RefusedError
+from onevoice.messages import RecordRef
+from onevoice.store import Store, rows_by_keys
+from onevoice.store.locks import lock_names, lock_names_of
+from onevoice.store.tables import contact, customer, source_record
+from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
+
+TOKEN_VALID = timedelta(days=1)
+LONGEST_CAP = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A contact that somebody wants to make.
+
+    Attributes:
+        reference: the customer, or the contact point where it is not known whose it is.
+        point: the contact point; None on channels without points.
+    """
+
+    reference: str
+    channel: str
+    purpose: str
+    point: str | None = None
+    inbound: bool = False
+    controller: str = "default"
+    thread: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """The answer to a wish, with a token where it is yes. The token is told once and kept as a hash only."""
+
+    answer: Answer
+    id: UUID | None = None
+    token: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeemed:
+    """What became of a contact: `committed` means send it now; otherwise it must not be sent."""
+
+    id: UUID
+    committed: bool
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contacts:
+    """Asks the gate and keeps the ledger of contacts."""
+
+    store: Store
+    gate: Gate
+
+    def ask(self, wish: Wish, *, now: datetime | None = None) -> Answer:
+        """Return whether the contact may be made now, with every reason; nothing is kept.
+
+        Raises:
+            RefusedError: the reference is none, or fits several customers.
+        """
+        with self.store.transaction() as connection:
+            return self._answer(connection, _with_point(wish), now or self.gate.clock())[1]
+
+    def offer(self, wish: Wish, *, content: str, valid: timedelta = TOKEN_VALID) -> Offered:
+        """Return the answer and, where it is yes, a token for exactly this customer, point, purpose and content.
+
+        Raises:
+            RefusedError: the reference is none, or fits several customers.
+        """
+        now, wish = self.gate.clock(), _with_point(wish)
+        with self.store.transaction() as connection:
+            held_by, answer = self._answer(connection, wish, now)
+            if not answer.allowed:
+                return Offered(answer=answer)
+            token, number = secrets.token_urlsafe(32), uuid_utils.uuid7()
+            row = {
+                "id": number,
+                "token_hash": _hash(token),
+                "record_id": held_by,
+                "point": wish.point,
+                "channel": wish.channel,
+                "purpose": wish.purpose,
+                "controller": wish.controller,
+                "inbound": wish.inbound,
+                "thread": wish.thread,
+                "content_hash": _hash(content),
+                "offered_at": now,
+                "expires_at": now + valid,
+            }
+            connection.execute(contact.insert().values(row))
+        return Offered(answer=answer, id=number, token=token, expires_at=now + valid)
+
+    def redeem(self, token: str, *, point: str | None, purpose: str, content: str) -> Redeemed:
+        """Commit a contact, or refuse it for good; what is committed is to be sent at once.
+
+        Raises:
+            RefusedError: the token is nobody's, was used, has expired, or was given for something else.
+        """
+        with self.store.transaction() as connection:
+            row = connection.execute(
+                select(contact).where(contact.c.token_hash == _hash(token)).with_for_update()
+            ).one_or_none()
+            _refuse_token(row, point, purpose, content, self.gate.clock())
+            assert row is not None  # noqa: S101 - refused otherwise
+            holder = self._locked(connection, row)
+            now = self.gate.clock()
+            asked = Question(
+                channel=row.channel,
+                purpose=row.purpose,
+                point=row.point,
+                inbound=row.inbound,
+                controller=row.controller,
+                thread=row.thread,
+                now=now,
+            )
+            answer = self._judge(connection, holder, asked)
+            because = [{"code": one.code, "says": one.says, "act": str(one.act or "")} for one in answer.because]
+            end = {"committed_at": now} if answer.allowed else {"refused_at": now}
+            connection.execute(update(contact).where(contact.c.id == row.id).values(**end, because=because))
+            return Redeemed(id=row.id, committed=answer.allowed, answer=answer)
+
+    def _locked(self, connection: Connection, row: Row[Any]) -> UUID | None:
+        """Take the locks and return whose contact it is now; the customer may have been merged meanwhile."""
+        while True:
+            holder = _customer_of(connection, row.record_id)
+            lock_names(connection, lock_names_of(points={row.point}, threads={row.thread}, customers={holder}))
+            if _customer_of(connection, row.record_id) == holder:
+                return holder
+
+    def _answer(self, connection: Connection, wish: Wish, now: datetime) -> tuple[UUID | None, Answer]:
+        reference = parse_reference(wish.reference)
+        found = customers_of(connection, reference)
+        if len(found) > 1 and reference.point is None:
+            raise RefusedError("contact: more than one customer fits this reference; name one of them")
+        holder = None if reference.point is not None else (found[0] if found else _nobody(reference))
+        asked = Question(
+            channel=wish.channel,
+            purpose=wish.purpose,
+            point=wish.point,
+            inbound=wish.inbound,
+            controller=wish.controller,
+            thread=wish.thread,
+            now=now,
+        )
+        return holder, self._judge(connection, holder, asked)
+
+    def _judge(self, connection: Connection, holder: UUID | None, asked: Question) -> Answer:
+        if holder is not None:
+            return self.gate.may_contact(_holdings(connection, [holder], asked.now)[holder], asked)
+        point = asked.point
+        holders = customers_of(connection, Reference(point=point)) if point is not None else []
+        points = frozenset({point} if point is not None else ())
+        bare = Holding(
+            records=frozenset(),
+            points=points,
+            acts=acts_at(connection, (), points),
+            contacts=_contacts(connection, {}, points, asked.now).get(point, []) if point is not None else [],
+        )
+        return self.gate.may_contact_point(list(_holdings(connection, holders, asked.now).values()), bare, asked)
+
+
+def point_of(text: str) -> str:
+    """Return a contact point as the hub writes it.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    point = text if text.startswith("session:") else parse_reference(text).point
+    if point is None:
+        raise RefusedError("contact point not understood: write phone:+<number>, email:<address> or session:<id>")
+    return point
+
+
+def _with_point(wish: Wish) -> Wish:
+    """Return the wish with its point as the hub writes it; a reference that is a point names that one."""
+    if wish.point is not None:
+        return replace(wish, point=point_of(wish.point))
+    return replace(wish, point=parse_reference(wish.reference).point)
+
+
+def _nobody(_reference: Reference) -> UUID:
+    raise RefusedError("contact: nobody is known under this reference; name a contact point")
+
+
+def _refuse_token(row: Row[Any] | None, point: str | None, purpose: str, content: str, now: datetime) -> None:
+    if row is None:
+        raise RefusedError("contact: this token was never given; ask for one")
+    if row.committed_at is not None or row.refused_at is not None:
+        raise RefusedError("contact: this token was used; each is for one contact")
+    if now >= row.expires_at:
+        raise RefusedError("contact: this token has expired; ask for a new one")
+    if (row.point, row.purpose, row.content_hash) != (point, purpose, _hash(content)):
+        raise RefusedError("contact: this token was given for another point, purpose or content")
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:
+    if record_id is None:
+        return None
+    found: UUID | None = connection.execute(
+        select(source_record.c.customer_id).where(source_record.c.id == record_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def _holdings(connection: Connection, customers: Collection[UUID], now: datetime) -> dict[UUID, Holding]:
+    """Return the holdings with what policy asks for: contacts made, the last order, the country."""
+    found = holdings_of(connection, customers)
+    records = {ref: one for one, holding in found.items() for ref in holding.records}
+    ids = rows_by_keys(
+        connection,
+        source_record,
+        [source_record.c.id, source_record.c.customer_id],
+        key=["customer_id"],
+        keys=[(one,) for one in customers],
+    )
+    points = frozenset().union(*(holding.points for holding in found.values()))
+    made = _contacts(connection, {row.id: row.customer_id for row in ids}, points, now)
+    ordered = _ordered(connection, records)
+    goldens = rows_by_keys(
+        connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(one,) for one in customers]
+    )
+    country = {row.id: _country(row.golden) for row in goldens}
+    return {
+        one: replace(
+            holding,
+            contacts=[*made.get(one, ()), *(c for p in holding.points for c in made.get(p, ()))],
+            ordered_at=ordered.get(one),
+            country=country.get(one),
+        )
+        for one, holding in found.items()
+    }
+
+
+def _contacts(
+    connection: Connection, customers: dict[UUID, UUID], points: Collection[str], now: datetime
+) -> dict[UUID | str, list[Contacted]]:
+    """Return the contacts made, by customer, or by point where they were made with nobody in particular."""
+    columns = [contact.c[name] for name in ("record_id", "point", "channel", "purpose", "inbound", "committed_at")]
+    rows = [
+        *rows_by_keys(connection, contact, columns, key=["record_id"], keys=[(one,) for one in customers]),
+        *(
+            row
+            for row in rows_by_keys(connection, contact, columns, key=["point"], keys=[(p,) for p in points])
+            if row.record_id is None
+        ),
+    ]
+    found: dict[UUID | str, list[Contacted]] = {}
+    for row in rows:
+        if row.committed_at is not None and not row.inbound and row.committed_at > now - LONGEST_CAP:
+            made = Contacted(channel=row.channel, purpose=row.purpose, time=row.committed_at)
+            whose = customers[row.record_id] if row.record_id is not None else row.point
+            found.setdefault(whose, []).append(made)
+    return found
+
+
+def _ordered(connection: Connection, records: dict[RecordRef, UUID]) -> dict[UUID, datetime]:
+    rows = rows_by_keys(
+        connection,
+        source_record,
+        [source_record.c[name] for name in ("system", "party_stream", "party_key", "type", "deleted", "occurred_at")],
+        key=["system", "party_stream", "party_key"],
+        keys=[(ref.system, ref.stream, ref.key) for ref in records],
+    )
+    latest: dict[UUID, datetime] = {}
+    for row in rows:
+        if row.type == "order" and not row.deleted:
+            whose = records[RecordRef(system=row.system, stream=row.party_stream, key=row.party_key)]
+            latest[whose] = max(row.occurred_at, latest.get(whose, datetime.min.replace(tzinfo=UTC)))
+    return latest
+
+
+def _country(golden: dict[str, Any]) -> str | None:
+    named = [address["country"] for address in golden.get("addresses") or () if address.get("country")]
+    return str(named[0]) if named else None

@@ -1,0 +1,151 @@
+"""Ask before you contact: the answer with its reasons, the token and its redemption, acts stated at the hub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from onevoice.messages import Json
+from onevoice.store import tables as t
+from tests.api.door import Door
+from tests.api.records import call, contact, do_not_call
+
+HIM = "rec:crm:Contact:003OV0000000A4b"
+MAIL, PHONE = "email:william.marshall@example.com", "phone:+447400123456"
+CONTENT = "Ten per cent off"
+GRANT = {
+    "kind": "grant",
+    "channel": "email",
+    "purpose": "marketing",
+    "record": HIM,
+    "evidence": {"text": "Yes, write to me"},
+}
+WISH = {"ref": HIM, "channel": "email", "purpose": "marketing", "point": MAIL}
+NO = {"kind": "withdrawal", "channel": "email", "purpose": "marketing", "reason": "unsubscribe", "point": MAIL}
+
+
+def state(door: Door, said: Json) -> Json:
+    answer = door.post("/v1/acts", said)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def rows(door: Door, table: Table) -> list[Any]:
+    with door.hub.store.transaction() as connection:
+        return list(connection.execute(select(table)))
+
+
+def ask(door: Door, **changes: Any) -> tuple[bool, list[str]]:
+    [answer] = door.post("/v1/permissions", {"ask": [WISH | changes]}).json()
+    return answer["allowed"], [one["code"] for one in answer["because"]]
+
+
+def offer(door: Door, **changes: Any) -> Json:
+    return dict(door.post("/v1/contacts", WISH | {"content": CONTENT} | changes).json())
+
+
+def redeem(door: Door, token: str, **changes: Any) -> Any:
+    return door.post(
+        "/v1/contacts/redeem", {"token": token, "point": MAIL, "purpose": "marketing", "content": CONTENT} | changes
+    )
+
+
+def test_each_answer_says_why(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    assert ask(door) == (False, ["no_consent"])
+    assert ask(door, purpose="service") == (True, ["no_consent_needed"])
+    state(door, GRANT)
+    assert ask(door) == (True, ["granted"])
+    assert ask(door, point=MAIL.upper().replace("EMAIL", "email")) == (True, ["granted"])
+    state(door, NO)
+    assert ask(door) == (False, ["prohibited", "not_lifted"])
+    assert ask(door, purpose="service") == (True, ["no_consent_needed"])
+    assert ask(door, direction="inbound") == (True, ["inbound"])
+
+
+def test_the_opt_out_of_an_unknown_number_binds_the_record_that_comes_later(door: Door) -> None:
+    asked = {"ref": PHONE, "channel": "phone", "point": None}
+    assert ask(door, **asked) == (False, ["no_consent"])
+    state(door, {"kind": "withdrawal", "channel": "phone", "purpose": "service", "point": PHONE})
+    assert ask(door, **asked, purpose="service")[1] == ["prohibited"]
+    door.push("crm", "Contact", contact())
+    assert ask(door, channel="phone", point=PHONE, purpose="service")[1] == ["prohibited"]
+    assert ask(door, channel="email", purpose="service")[0]
+
+
+def test_a_token_serves_once_and_for_nothing_else(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    assert offer(door)["token"] is None
+    state(door, GRANT)
+    token = offer(door)["token"]
+    for changed in ({"content": "Other"}, {"purpose": "survey"}, {"point": PHONE}, {"token": "guessed"}):
+        assert redeem(door, **({"token": token} | changed)).status_code == 409
+    assert redeem(door, token).json()["committed"]
+    assert redeem(door, token).status_code == 409
+    [row] = rows(door, t.contact)
+    assert row.committed_at is not None
+    assert token not in str(row)
+    assert CONTENT not in str(row)
+
+
+def test_an_opt_out_between_deciding_and_sending_stops_it_and_one_after_is_late(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    state(door, GRANT)
+    first, second = offer(door), offer(door)
+    assert redeem(door, first["token"]).json()["committed"]
+    assert state(door, NO)["late"] == [first["id"]]
+    refused = redeem(door, second["token"]).json()
+    assert not refused["committed"]
+    assert refused["answer"]["because"][0]["code"] == "prohibited"
+    assert redeem(door, second["token"]).status_code == 409
+
+
+def test_an_answer_on_the_telephone_stops_the_queued_message_of_that_campaign_alone(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    state(door, GRANT)
+    spring, autumn = offer(door, thread="spring"), offer(door, thread="autumn")
+    door.push("callcentre", "call", call(campaign="spring", number=PHONE.removeprefix("phone:")))
+    assert not redeem(door, spring["token"]).json()["committed"]
+    assert redeem(door, autumn["token"]).json()["committed"]
+
+
+def test_a_call_to_no_campaign_and_an_opt_out_of_calls_stop_no_mail(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    state(door, GRANT)
+    spring = offer(door, thread="spring")
+    door.push("callcentre", "call", call(campaign=None)), ("callcentre", "do_not_call", do_not_call())
+    assert redeem(door, spring["token"]).json()["committed"]
+
+
+def test_a_cap_is_used_up_by_what_was_committed(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    state(door, GRANT)
+    tokens = [offer(door)["token"] for _ in range(4)]
+    committed = [redeem(door, token).json()["committed"] for token in tokens]
+    assert committed == [True, True, True, False]
+    assert ask(door) == (False, ["granted", "cap"])
+
+
+def test_acts_that_no_rule_knows_are_refused(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    for wrong in (
+        GRANT | {"evidence": {}},
+        GRANT | {"purpose": "fun"},
+        GRANT | {"record": None},
+        GRANT | {"time": "2126-01-01T00:00:00Z"},
+        GRANT | {"channel": "any"},
+        NO | {"reason": "whim"},
+        {
+            "kind": "lift",
+            "channel": "any",
+            "purpose": "any",
+            "reason": "role",
+            "record": HIM,
+            "evidence": {"role": "legal"},
+        },
+    ):
+        assert door.post("/v1/acts", wrong).status_code == 409
+    assert door.post("/v1/acts", GRANT, key="SHOP_KEY").status_code == 403
+    assert door.client.post("/v1/acts", json=GRANT).status_code == 401
+    assert rows(door, t.act) == []
