@@ -91,9 +91,17 @@ def _measure(
         gc.freeze()  # or the collector would go through all messages again and again while they are fed
         first = messages[mixes[0]]
         floor = step.during("floor", lambda _: run_floor(ground, first[:FLOOR_MESSAGES]))
-        rival = step.during("FastStream", lambda _: run_rival(ground, first[:RIVAL_MESSAGES], RIVAL_SECONDS))
+        rivals = [
+            step.during(
+                f"FastStream{', tuned' if tuned else ''}",
+                lambda _, tuned=tuned: run_rival(ground, first[:RIVAL_MESSAGES], RIVAL_SECONDS, tuned=tuned),
+            )
+            for tuned in (False, True)
+        ]
         hubs = [_hub(ground, step, name, present, messages[name], seconds) for name in mixes]
-        return Report(machine=machine_facts(ground, customers, records), floor=floor, rival=rival, hubs=tuple(hubs))
+        return Report(
+            machine=machine_facts(ground, customers, records), floor=floor, rivals=tuple(rivals), hubs=tuple(hubs)
+        )
 
 
 def _hub(

@@ -76,11 +76,12 @@ def run_floor(ground: Ground, messages: Sequence[Message]) -> Outcome:
     return _run_baseline(ground, "floor", "benchmarks.baseline.floor", messages, [])
 
 
-def run_rival(ground: Ground, messages: Sequence[Message], seconds: float) -> Outcome:
-    """Store the messages with the FastStream consumer, for so many seconds."""
-    return _run_baseline(
-        ground, "faststream", "benchmarks.baseline.faststream_consumer", messages, ["--seconds", str(seconds)]
-    )
+def run_rival(ground: Ground, messages: Sequence[Message], seconds: float, *, tuned: bool) -> Outcome:
+    """Store the messages with the FastStream consumer, for so many seconds; as written first, or tuned."""
+    prefetch, connections = (40, 10) if tuned else (1, 1)
+    arguments = ["--seconds", str(seconds), "--prefetch", str(prefetch), "--connections", str(connections)]
+    name = "faststream, tuned" if tuned else "faststream"
+    return _run_baseline(ground, name, "benchmarks.baseline.faststream_consumer", messages, arguments)
 
 
 def run_hub(
@@ -138,10 +139,11 @@ def run_hub(
 def _run_baseline(
     ground: Ground, name: str, module: str, messages: Sequence[Message], arguments: Sequence[str]
 ) -> Outcome:
-    amqp = ground.rabbit.url(ground.rabbit.create_vhost(name))
-    fill(amqp, name, messages)
-    ground.postgres.create_database(name)
-    command = [sys.executable, "-m", module, "--amqp", amqp, "--queue", name, "--dsn", ground.dsn(name)]
+    place = name.replace(", ", "_")
+    amqp = ground.rabbit.url(ground.rabbit.create_vhost(place))
+    fill(amqp, place, messages)
+    ground.postgres.create_database(place)
+    command = [sys.executable, "-m", module, "--amqp", amqp, "--queue", place, "--dsn", ground.dsn(place)]
     meter = Meter({"postgresql": ground.postgres.pid, "rabbitmq": ground.rabbit.pid})
     done = subprocess.run(
         [*command, "--count", str(len(messages)), *arguments],
@@ -150,8 +152,8 @@ def _run_baseline(
     if done.returncode != 0:
         raise BenchmarkError(f"{name}: ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     said = json.loads(done.stdout.strip().splitlines()[-1])
-    ground.rabbit.delete_vhost(name)
-    ground.postgres.drop_database(name)
+    ground.rabbit.delete_vhost(place)
+    ground.postgres.drop_database(place)
     return Outcome(
         name=name,
         messages=said["messages"],

@@ -24,7 +24,7 @@ class Report:
 
     machine: dict[str, Any]
     floor: Outcome
-    rival: Outcome
+    rivals: tuple[Outcome, ...]
     hubs: tuple[Outcome, ...]
 
     @property
@@ -32,9 +32,13 @@ class Report:
         """Absolute numbers count only where the floor shows that the machine had room."""
         return self.floor.per_second >= VALID_FLOOR
 
+    @property
+    def runs(self) -> tuple[Outcome, ...]:
+        """All contenders, in the order of the tables."""
+        return (self.floor, *self.rivals, *self.hubs)
+
     def document(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        runs = [self.floor, self.rival, *self.hubs]
         return {
             "machine": self.machine,
             "valid": self.valid,
@@ -43,17 +47,17 @@ class Report:
                 | {
                     "per_second": round(run.per_second, 1),
                     "of_floor": round(run.per_second / self.floor.per_second, 4),
-                    "of_faststream": round(run.per_second / self.rival.per_second, 2),
+                    "times": {rival.name: round(run.per_second / rival.per_second, 2) for rival in self.rivals},
                 }
-                for run in runs
+                for run in self.runs
             ],
         }
 
     def show(self, console: Console) -> None:
         """Print the tables."""
-        console.print(_speeds([self.floor, self.rival, *self.hubs], self.floor, self.rival))
+        console.print(_speeds(self.runs, self.floor, self.rivals))
         console.print(_hub_facts(self.hubs))
-        console.print(_costs([self.floor, self.rival, *self.hubs]))
+        console.print(_costs(self.runs))
         console.print(", ".join(f"{name} {value}" for name, value in self.machine.items()), highlight=False)
         if not self.valid:
             console.print(
@@ -87,9 +91,9 @@ def machine_facts(ground: Ground, customers: int, records: int) -> dict[str, Any
     }
 
 
-def _speeds(runs: Sequence[Outcome], floor: Outcome, rival: Outcome) -> Table:
+def _speeds(runs: Sequence[Outcome], floor: Outcome, rivals: Sequence[Outcome]) -> Table:
     table = Table(title="Messages committed per second")
-    for name in ("run", "messages", "seconds", "per second", "of the floor", "x FastStream"):
+    for name in ("run", "messages", "seconds", "per second", "of the floor", *(f"x {rival.name}" for rival in rivals)):
         table.add_column(name, justify="left" if name == "run" else "right")
     for run in runs:
         table.add_row(
@@ -98,7 +102,7 @@ def _speeds(runs: Sequence[Outcome], floor: Outcome, rival: Outcome) -> Table:
             f"{run.seconds:.1f}",
             f"{run.per_second:,.0f}",
             f"{run.per_second / floor.per_second:.1%}",
-            f"{run.per_second / rival.per_second:.1f}",
+            *(f"{run.per_second / rival.per_second:.1f}" for rival in rivals),
         )
     return table
 

@@ -1,7 +1,8 @@
 """The rival: a FastStream consumer as one writes it by hand, one upsert and one commit a message, no logic.
 
-Forty messages at a time are out, over ten database connections. Run by `python -m benchmarks`; prints one JSON line
-when it has stored `--count` messages or `--seconds` have passed since the first one.
+Written down first, it has one message out and one database connection (`--prefetch 1 --connections 1`); tuned, forty
+and ten. Run by `python -m benchmarks`; prints one JSON line when it has stored `--count` messages or `--seconds` have
+passed since the first one.
 """
 
 import argparse
@@ -13,8 +14,6 @@ from typing import Any
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitQueue
 from psycopg_pool import AsyncConnectionPool
 
-PREFETCH = 40
-CONNECTIONS = 10
 TABLE = """
 create table if not exists rival (
   system text, key text, version text not null, data jsonb, primary key (system, key))
@@ -31,13 +30,15 @@ async def consume(wanted: argparse.Namespace) -> None:
     broker = RabbitBroker(wanted.amqp, logger=None)
     done = asyncio.Event()
     stored, began = 0, 0.0
-    async with AsyncConnectionPool(wanted.dsn, min_size=CONNECTIONS, max_size=CONNECTIONS, open=False) as pool:
+    async with AsyncConnectionPool(
+        wanted.dsn, min_size=wanted.connections, max_size=wanted.connections, open=False
+    ) as pool:
         async with pool.connection() as connection:
             await connection.execute(TABLE)
 
         @broker.subscriber(
             RabbitQueue(wanted.queue, queue_type=QueueType.QUORUM, durable=True, declare=False),
-            channel=Channel(prefetch_count=PREFETCH),
+            channel=Channel(prefetch_count=wanted.prefetch),
         )
         async def store(event: dict[str, Any]) -> None:
             nonlocal stored, began
@@ -61,7 +62,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("--amqp", "--queue", "--dsn"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--count", type=int, required=True)
+    for name in ("--count", "--prefetch", "--connections"):
+        parser.add_argument(name, type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     asyncio.run(consume(parser.parse_args()))
 
