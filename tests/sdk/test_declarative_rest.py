@@ -137,6 +137,15 @@ def test_an_answer_that_is_lost_after_the_work_leads_to_no_second_effect(tmp_pat
     assert len(club.sent) == 1
 
 
+def test_a_service_without_entity_tags_is_not_written_over_blindly(tmp_path: Path, club: Club) -> None:
+    made = connector(tmp_path, club)
+    club.tagged = False
+    read = made.readback("members", ["1"])[0]
+    with pytest.raises(OperatorError, match="no ETag"):
+        made.write("members", [Change(key="1", fields={"name": "Ann"}, expected_version=read.version)])
+    assert not club.sent
+
+
 def test_it_drafts_the_schema_that_its_records_fit(tmp_path: Path, club: Club) -> None:
     made = connector(tmp_path, club)
     assert isinstance(made, Discoverer)

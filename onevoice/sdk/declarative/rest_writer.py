@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from onevoice.errors import ConfigurationError
+from onevoice.errors import ConfigurationError, OperatorError
 from onevoice.messages import Change, Json, SourceRecord, WriteOutcome, WriteResult
 from onevoice.sdk.batches import in_batches
 from onevoice.sdk.manifest import Manifest
@@ -67,9 +67,14 @@ class RestWriter:
         standing = self._records.record(stream, present)
         if change.expected_version is not None and not standing.version:
             return WriteResult(key=change.key, outcome=WriteOutcome.REFUSED, reason="the record has no version")
-        if change.expected_version not in (None, standing.version) or standing.deleted:
-            outcome = WriteOutcome.MISSING if standing.deleted else WriteOutcome.CONFLICT
-            return WriteResult(key=change.key, outcome=outcome, reason="changed since it was read")
+        if standing.deleted:
+            return WriteResult(key=change.key, outcome=WriteOutcome.MISSING, reason="marked as deleted")
+        if change.expected_version not in (None, standing.version):
+            return WriteResult(key=change.key, outcome=WriteOutcome.CONFLICT, reason="changed since it was read")
+        if update["condition"] == "etag" and change.expected_version is not None and fetched.etag is None:
+            raise OperatorError(
+                f"{where}: the answer has no ETag to write on; declare another condition in the manifest"
+            )
         body = _body(change.fields, present)
         if update.get("body") == "whole":
             body = {**present, **body}
