@@ -37,6 +37,10 @@ help: ## Print the targets
 	UV_PROJECT_ENVIRONMENT=.venv-bench $(UV) sync --quiet --frozen --group bench
 	@touch $@
 
+.venv-bench-identity/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-bench-identity $(UV) sync --quiet --frozen --group bench-identity
+	@touch $@
+
 .venv-docs/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
 	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --quiet --frozen --no-default-groups --group docs
 	@touch $@
@@ -109,6 +113,10 @@ bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a riva
 	.venv-bench/bin/python -m benchmarks
 	.venv-bench/bin/python -m benchmarks.mapping
 
+.PHONY: bench-identity
+bench-identity: .venv-bench-identity/.stamp ## Measure how well customers are found, beside trivial rules and Splink
+	.venv-bench-identity/bin/python -m benchmarks.identity
+
 .PHONY: docs
 docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/
 	.venv/bin/python -m scripts.docs
@@ -116,4 +124,4 @@ docs: setup .venv-docs/.stamp ## Write the reference from the code and build the
 
 .PHONY: clean
 clean: ## Remove environments and caches (not data)
-	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site
+	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-bench-identity .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site

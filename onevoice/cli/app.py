@@ -19,6 +19,7 @@ from onevoice.cli import (
     ingest,
     init,
     mapping,
+    match,
     obligation,
     quarantine,
     rebuild,
@@ -67,7 +68,7 @@ def _everywhere(
         os.environ[VARIABLE] = str(config)  # a command's own --config, where given, wins over it
 
 
-for module in (init, check, run, status, samples, sync, ingest, rebuild):
+for module in (init, check, run, status, samples, sync, ingest, match, rebuild):
     module.register(app)
 for group in (customer, review, consent, quarantine, obligation, mapping, connector, system, database):
     app.add_typer(group.app)

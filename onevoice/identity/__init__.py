@@ -1,5 +1,6 @@
 """Who is who: profiles of records, block keys, scores of pairs, groups, judgements and why. Pure logic, no store."""
 
+from onevoice.identity.batch import Grouping, group_all
 from onevoice.identity.block import block_keys
 from onevoice.identity.cluster import Edge, JudgedPair, Member, group
 from onevoice.identity.explain import EvidenceRow, explain_pair
@@ -12,6 +13,7 @@ __all__ = [
     "Edge",
     "Evidence",
     "EvidenceRow",
+    "Grouping",
     "JudgedPair",
     "Member",
     "Model",
@@ -22,6 +24,7 @@ __all__ = [
     "contradiction",
     "explain_pair",
     "group",
+    "group_all",
     "holders_of",
     "identity_hash",
     "profile",

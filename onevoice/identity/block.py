@@ -1,10 +1,13 @@
 """Block keys: two records are compared only when they share one.
 
-Takes a profile, gives its keys. The one rule: blanks and placeholders make no key. Contact points come first and look
-like those of `contact_points`, so that one index serves matching and the search for who holds a point.
+Takes a profile, gives its keys. The rules: blanks and placeholders make no key; where a key can be crowded because many
+people share what it says (a full name, a home), the finer keys that take its place are stored beside it. Contact points
+come first and look like those of `contact_points`, so that one index serves matching and the search for who holds a
+point.
 """
 
-from onevoice.identity.profile import Profile
+from onevoice.identity.normalise import unordered_date
+from onevoice.identity.profile import Place, Profile
 
 
 def block_keys(seen: Profile) -> tuple[str, ...]:
@@ -21,12 +24,30 @@ def _person_keys(seen: Profile) -> list[str]:
     if seen.national_id:
         keys.append(f"id:{seen.national_id}")
     if seen.birth:
+        birth = unordered_date(seen.birth)
         if seen.family:
-            keys.append(f"nb:{seen.family}|{seen.birth}")
-        keys += [f"gb:{root}|{seen.birth}" for root in roots]
-    if seen.family:
-        keys += [f"na:{root}|{seen.family}|{place.postal}" for root in roots for place in seen.places if place.postal]
+            keys.append(f"nb:{seen.family}|{birth}")
+        keys += [f"gb:{root}|{birth}" for root in roots]
+        keys += [f"pb:{place.postal}|{birth}" for place in seen.places if place.postal]
+    homes = [home for place in seen.places if (home := _home(place))]
+    keys += [f"ad:{home}" for home in homes]
+    if seen.given and seen.family:
+        one, other = sorted((seen.given, seen.family))
+        keys += [f"na:{root}|{seen.family}" for root in roots if len(root) > 1]
+        keys.append(f"sw:{one}|{other}")
+        if seen.common:
+            keys += [
+                f"np:{root}|{seen.family}|{place.postal}" for root in roots for place in seen.places if place.postal
+            ]
+            keys += [f"nm:{root}|{seen.family}|{seen.middle[0]}" for root in roots if seen.middle]
     return keys
+
+
+def _home(place: Place) -> str:
+    """House number and beginning of the street, which survive most misspellings of either."""
+    if not place.numbers or not place.words:
+        return ""
+    return f"{place.numbers[0]}|{place.words[:4]}|{place.postal or place.city}"
 
 
 def _organisation_keys(seen: Profile) -> list[str]:

@@ -8,7 +8,6 @@ keys), so that neither arrival nor numbering changes it.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from uuid import UUID
 
 Record = TypeVar("Record")
 
@@ -16,20 +15,20 @@ SortKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Generic[Record]):
     """A record to group: its id, its type ("person" or "organisation") and its (system, stream, key)."""
 
-    id: UUID
+    id: Record
     type: str
     sort_key: SortKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(Generic[Record]):
     """Two records whose score reaches the link mark."""
 
-    a: UUID
-    b: UUID
+    a: Record
+    b: Record
     score: float
 
 
@@ -43,14 +42,14 @@ class JudgedPair(Generic[Record]):
 
 
 @dataclass(slots=True)
-class _Group:
-    members: set[UUID]
-    strangers: set[UUID]
+class _Group(Generic[Record]):
+    members: set[Record]
+    strangers: set[Record]
 
 
 def group(
-    members: Collection[Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[UUID]]
-) -> list[frozenset[UUID]]:
+    members: Collection[Member[Record]], edges: Sequence[Edge[Record]], judgements: Sequence[JudgedPair[Record]]
+) -> list[frozenset[Record]]:
     """Return the groups, singles included, ordered by their first member's sort key.
 
     An edge joins two groups unless a judgement `different` stands between any of their members, or their types differ.
@@ -73,9 +72,9 @@ def group(
 
 
 def _in_order(
-    by_id: dict[UUID, Member], edges: Sequence[Edge], judgements: Sequence[JudgedPair[UUID]]
-) -> Iterator[tuple[UUID, UUID]]:
-    def pair_key(a: UUID, b: UUID) -> tuple[SortKey, SortKey]:
+    by_id: dict[Record, Member[Record]], edges: Sequence[Edge[Record]], judgements: Sequence[JudgedPair[Record]]
+) -> Iterator[tuple[Record, Record]]:
+    def pair_key(a: Record, b: Record) -> tuple[SortKey, SortKey]:
         one, other = by_id[a].sort_key, by_id[b].sort_key
         return (one, other) if one <= other else (other, one)
 
@@ -91,7 +90,7 @@ def _in_order(
     yield from ((a, b) for _, _, a, b in sorted(scored))
 
 
-def _join(one: _Group, other: _Group, groups: dict[UUID, _Group]) -> None:
+def _join(one: _Group[Record], other: _Group[Record], groups: dict[Record, _Group[Record]]) -> None:
     large, small = (one, other) if len(one.members) >= len(other.members) else (other, one)
     large.members |= small.members
     large.strangers |= small.strangers

@@ -1,6 +1,7 @@
 """Graded comparators: each takes two profiles and gives the level of one comparison, or None where a side is blank.
 
-The one rule: a comparison is symmetric, and blank never equals blank.
+The one rule: a comparison is symmetric, and blank never equals blank. Comparators of names also say how rare the shared
+name is, in bits; a misspelt name counts as the name that it misspells.
 """
 
 from collections.abc import Mapping
@@ -9,68 +10,94 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
 from onevoice.identity.model import Model
+from onevoice.identity.normalise import national_suffix
 from onevoice.identity.profile import Place, Profile
 
-_LEAST_GENERATION = 14  # years between a parent and a child of one name
+_GENERATION = 14  # years between a parent and a child of one name
 _SHORTEST_TYPO = 3  # of names that begin alike; in shorter ones every slip makes another name
 _SHORTEST_PART = 3
+_SHORTEST_MAILBOX = 6  # of which one slip makes no other that somebody has
+_SIMILAR_NAME = 0.9
 _SIMILAR_TOKENS = 92
-_SIMILAR_STREET = 0.9
+_SIMILAR_STREET = 0.88
 _SHARED = ("personal", "household", "role")
 
+Named = tuple[str, float]
 
-def compare_given(a: Profile, b: Profile, model: Model) -> str | None:
-    """Compare the first given names."""
-    if not a.given or not b.given:
+
+def compare_given(a: Profile, b: Profile, model: Model) -> Named | None:
+    """Compare the first given names; returns the level and how rare what they share is."""
+    one, other = a.given, b.given
+    if not one or not other:
         return None
-    if len(a.given) == 1 or len(b.given) == 1:
-        return "initial" if fits_initial(a.given, b.given, model) else "different"
-    if a.given == b.given:
-        return "exact"
+    if one == other:
+        return ("exact", a.given_bits) if len(one) > 1 else ("initial", 0.0)
+    if len(one) == 1 or len(other) == 1:
+        return "initial" if fits_initial(one, other, model) else "different", 0.0
     if not a.roots.isdisjoint(b.roots):
-        return "nickname"
-    if a.given == b.family and a.family == b.given:
-        return "swapped"
-    if not (a.common and b.common) and _misspelt(a.given, b.given, model):
-        return "similar"
-    return "middle" if a.given == b.middle or b.given == a.middle else "different"
+        return "nickname", min(a.given_bits, b.given_bits)
+    if is_swapped(a, b):
+        return "swapped", min(a.given_bits, b.given_bits)
+    if _misspelt(one, other, model):
+        return ("alike", 0.0) if a.known and b.known else ("similar", min(a.given_bits, b.given_bits))
+    return "middle" if one in b.middle.split() or other in a.middle.split() else "different", 0.0
 
 
-def compare_family(a: Profile, b: Profile, model: Model) -> str | None:
+def compare_family(a: Profile, b: Profile) -> Named | None:
     """Compare the family names; a double-barrelled one contains its parts."""
-    if not a.family or not b.family:
+    one, other = a.family, b.family
+    if not one or not other:
         return None
-    if a.family == b.family:
-        return "exact"
-    if a.given == b.family and a.family == b.given:
-        return "swapped"
-    if _part(a.family, b.family_parts) or _part(b.family, a.family_parts):
-        return "part"
-    return "similar" if _similar(a.family, b.family, model) else "different"
+    if one == other:
+        return "exact", a.family_bits
+    if is_swapped(a, b):
+        return "swapped", min(a.family_bits, b.family_bits)
+    if _part(one, b.family_parts) or _part(other, a.family_parts):
+        return "part", min(a.family_bits, b.family_bits)
+    return ("similar", min(a.family_bits, b.family_bits)) if _similar(one, other) else ("different", 0.0)
+
+
+def is_swapped(a: Profile, b: Profile) -> bool:
+    """Say whether given and family name changed places, slips allowed."""
+    if not (a.given and a.family and b.given and b.family) or a.given[0] != b.family[0]:
+        return False
+    return _similar(a.given, b.family) and _similar(a.family, b.given)
 
 
 def compare_middle(a: Profile, b: Profile) -> str | None:
     """Compare the middle names."""
     if not a.middle or not b.middle:
         return None
-    if a.middle == b.middle:
-        return "exact"
     if len(a.middle) == 1 or len(b.middle) == 1:
         return "initial" if a.middle[0] == b.middle[0] else "different"
-    return "different"
+    return "exact" if a.middle == b.middle or _similar(a.middle, b.middle) else "different"
+
+
+def compare_suffix(a: Profile, b: Profile) -> str | None:
+    """Compare the suffixes; one that only one side has is a level of its own."""
+    if a.suffix == b.suffix:
+        return "same" if a.suffix else None
+    return "different" if a.suffix and b.suffix else "one"
 
 
 def compare_birth(a: Profile, b: Profile) -> str | None:
     """Compare the dates of birth."""
-    if not a.birth or not b.birth:
-        return None
-    if a.birth == b.birth:
+    return compare_dates(a.birth, b.birth) if a.birth and b.birth else None
+
+
+def compare_dates(one: str, other: str) -> str:
+    """Compare two dates of birth, neither of them blank."""
+    if one == other:
         return "exact"
-    if a.birth[:4] == b.birth[:4] and a.birth[5:7] == b.birth[8:] and a.birth[8:] == b.birth[5:7]:
+    year, month, day = one[:4] == other[:4], one[5:7] == other[5:7], one[8:] == other[8:]
+    if year and one[5:7] == other[8:] and one[8:] == other[5:7]:
         return "swapped"
-    if abs(int(a.birth[:4]) - int(b.birth[:4])) >= _LEAST_GENERATION:
-        return "different"
-    return "typo" if OSA.distance(a.birth, b.birth, score_cutoff=1) == 1 else "different"
+    years_apart = abs(int(one[:4]) - int(other[:4]))
+    if OSA.distance(one, other, score_cutoff=1) == 1 and years_apart < _GENERATION:
+        return "typo"
+    if years_apart >= _GENERATION:
+        return "generation"
+    return "part" if year + month + day == 2 else "different"
 
 
 def compare_text(a: str, b: str) -> str | None:
@@ -78,6 +105,15 @@ def compare_text(a: str, b: str) -> str | None:
     if not a or not b:
         return None
     return "same" if a == b else "different"
+
+
+def compare_code(a: str, b: str) -> str | None:
+    """Compare two codes; one slip of a digit makes a typo of it."""
+    if not a or not b:
+        return None
+    if a == b:
+        return "same"
+    return "typo" if len(a) >= 5 and OSA.distance(a, b, score_cutoff=1) == 1 else "different"
 
 
 def compare_organisation(a: Profile, b: Profile) -> str | None:
@@ -105,7 +141,14 @@ def compare_emails(a: Profile, b: Profile, model: Model, holders: Mapping[str, i
         for email in a.emails
         if email in b.emails
     ]
-    return min(levels, key=_SHARED.index) if levels else "different"
+    if levels:
+        return min(levels, key=_SHARED.index)
+    slips = any(
+        min(one.find("@"), other.find("@")) >= _SHORTEST_MAILBOX and OSA.distance(one, other, score_cutoff=1) == 1
+        for one in a.emails
+        for other in b.emails
+    )
+    return "similar" if slips else "different"
 
 
 def compare_phones(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> str | None:
@@ -113,7 +156,10 @@ def compare_phones(a: Profile, b: Profile, model: Model, holders: Mapping[str, i
     if not a.phones or not b.phones:
         return None
     levels = [_whose(holders.get(f"phone:{phone}", 1), model) for phone in a.phones if phone in b.phones]
-    return min(levels, key=_SHARED.index) if levels else "different"
+    if levels:
+        return min(levels, key=_SHARED.index)
+    suffixes = {national_suffix(phone) for phone in a.phones} - {""}
+    return "suffix" if any(national_suffix(phone) in suffixes for phone in b.phones) else "different"
 
 
 def compare_places(a: Profile, b: Profile) -> str | None:
@@ -121,7 +167,10 @@ def compare_places(a: Profile, b: Profile) -> str | None:
     if not a.places or not b.places:
         return None
     levels = {_place(one, other) for one in a.places for other in b.places}
-    return next((level for level in ("same", "similar", "postal") if level in levels), "different")
+    return next(
+        (level for level in ("same", "similar", "street", "postal", "city") if level in levels),
+        "different" if "different" in levels else None,
+    )
 
 
 def same_given(one: str, other: str, model: Model) -> bool:
@@ -131,13 +180,17 @@ def same_given(one: str, other: str, model: Model) -> bool:
         return True
     if roots and others and not roots.isdisjoint(others):
         return True
-    return not (one in model.given_names and other in model.given_names) and _misspelt(one, other, model)
+    return not (_known(one, model) and _known(other, model)) and _misspelt(one, other, model)
 
 
 def fits_initial(one: str, other: str, model: Model) -> bool:
     """Say whether two folded given names, one of them an initial, can be one person's: B. may be William's Bill."""
     initial, name = (one, other) if len(one) == 1 else (other, one)
     return name.startswith(initial) or any(form.startswith(initial) for form in model.forms.get(name, ()))
+
+
+def _known(name: str, model: Model) -> bool:
+    return name in model.given_bits or name in model.roots
 
 
 def _whose(people: int, model: Model) -> str:
@@ -148,15 +201,15 @@ def _whose(people: int, model: Model) -> str:
 
 def _misspelt(one: str, other: str, model: Model) -> bool:
     """Whether one given name is a misspelling of any form of the other."""
-    if _similar(one, other, model):
+    if _similar(one, other):
         return True
-    return any(_similar(form, other, model) for form in model.forms.get(one, ())) or any(
-        _similar(one, form, model) for form in model.forms.get(other, ())
+    return any(_similar(form, other) for form in model.forms.get(one, ())) or any(
+        _similar(one, form) for form in model.forms.get(other, ())
     )
 
 
-def _similar(one: str, other: str, model: Model) -> bool:
-    if JaroWinkler.similarity(one, other, score_cutoff=model.similar_name) > 0:
+def _similar(one: str, other: str) -> bool:
+    if JaroWinkler.similarity(one, other, score_cutoff=_SIMILAR_NAME) > 0:
         return True
     if one[0] != other[0] or min(len(one), len(other)) < _SHORTEST_TYPO:
         return False
@@ -167,19 +220,24 @@ def _part(name: str, parts: tuple[str, ...]) -> bool:
     return len(parts) > 1 and len(name) >= _SHORTEST_PART and name in parts
 
 
-def _place(one: Place, other: Place) -> str:
-    nearby = one.postal == other.postal if one.postal and other.postal else bool(one.city) and one.city == other.city
-    if not nearby:
-        return "different"
-    if not one.street or not other.street:
-        return "postal" if one.postal == other.postal else "different"
-    if one.street == other.street:
-        return "same"
-    if _numbers(one.street) == _numbers(other.street):
-        alike = JaroWinkler.similarity(one.street, other.street, score_cutoff=_SIMILAR_STREET) > 0
-        return "similar" if alike else "postal"
-    return "postal" if one.postal and one.postal == other.postal else "different"
+def _place(one: Place, other: Place) -> str | None:
+    area = _area(one, other)
+    if not (one.words and other.words):
+        return area
+    number = one.numbers == other.numbers
+    if one.words == other.words:
+        if number:
+            return "same" if area != "different" else "similar"
+        return "street" if area != "different" else "different"
+    alike = JaroWinkler.similarity(one.words, other.words, score_cutoff=_SIMILAR_STREET) > 0
+    if alike and number and one.numbers:
+        return "similar"
+    return "street" if alike and area == "postal" else area
 
 
-def _numbers(street: str) -> list[str]:
-    return [word for word in street.split() if word[0].isdigit()]
+def _area(one: Place, other: Place) -> str | None:
+    if one.postal and one.postal == other.postal:
+        return "postal"
+    if one.city and other.city:
+        return "city" if one.city == other.city else "different"
+    return "different" if one.postal and other.postal else None

@@ -1,31 +1,46 @@
-"""The matching model: what each agreement and disagreement weighs, where the marks lie, which values say nothing.
+"""The matching model and its settings: what each agreement weighs, how rare names are, where the marks lie.
 
-Takes `rules/identity.yaml`, gives an immutable `Model`. The one rule: a model is fully checked when it is loaded; its
-version is the hash of its content, so that two machines with equal files speak of the same model.
+Takes `rules/identity.yaml` (the settings) and `shipped.json` (the model), gives an immutable `Model`. A model holds for
+each level of each comparison how often it occurs between two records of one person, of two strangers and of two
+relatives (Fellegi and Sunter 1969, with relatives as a third class), and tables of name frequencies. The one rule:
+settings are fully checked when they are loaded, and the version is the hash of the content of both, so that machines
+with equal files speak of the same model.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
+from math import log2
 from pathlib import Path
 from typing import Self
 
+import orjson
+
 from onevoice.rules_file import Section, content_version, read_yaml
 
+SHIPPED = "shipped.json"
+
 LEVELS: Mapping[str, tuple[str, ...]] = {
-    "given": ("exact", "nickname", "similar", "swapped", "middle", "initial", "different"),
-    "family": ("exact", "part", "similar", "swapped", "different", "explained"),
+    "given": ("exact", "nickname", "similar", "swapped", "initial", "middle", "alike", "different"),
+    "family": ("exact", "similar", "part", "swapped", "different"),
     "middle": ("exact", "initial", "different"),
-    "suffix": ("same", "different"),
-    "birth": ("exact", "swapped", "typo", "different"),
-    "national_id": ("same", "different"),
+    "suffix": ("same", "one", "different"),
+    "birth": ("exact", "swapped", "typo", "part", "different", "generation"),
+    "national_id": ("same", "typo", "different"),
     "organisation": ("exact", "similar", "different"),
     "register": ("same", "different"),
     "vat": ("same", "different"),
     "domain": ("same", "different"),
-    "email": ("personal", "household", "role", "different", "explained"),
-    "phone": ("personal", "same_door", "household", "role", "different", "explained"),
-    "address": ("same", "similar", "postal", "different", "explained"),
+    "email": ("personal", "household", "role", "similar", "different"),
+    "phone": ("personal", "household", "role", "suffix", "different"),
+    "address": ("same", "similar", "street", "postal", "city", "different"),
 }
+# At these levels "strangers" is a factor on how frequent the shared name is (Winkler 1989, frequency-based matching).
+BY_FREQUENCY = frozenset(
+    {("given", "exact"), ("given", "nickname"), ("given", "similar"), ("given", "swapped")}
+    | {("family", "exact"), ("family", "similar"), ("family", "part"), ("family", "swapped")}
+)
+_RAREST_PPM = 2.0  # of a name that is in the tables without a frequency of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +50,14 @@ class Evidence:
     comparison: str
     level: str
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Bits that a level speaks for one person: against `strangers`, and against `relatives`."""
+
+    strangers: float
+    relatives: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,109 +71,121 @@ class Placeholders:
     birth_dates: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Model:
-    """A loaded model.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Where decisions lie, in bits.
 
     Attributes:
-        version: hash of the content.
-        link_mark: scores from here on link two records.
-        review_mark: scores from here up to the link mark are for a person to decide.
+        link: scores from here on link two records.
+        review: scores from here up to the link mark are for a person to decide.
+        rare_name: two records with nothing in common but the name link from here on, and are apart below.
+        relatives: what must speak for one person against two relatives of one home, to reach the link mark.
+    """
+
+    link: float
+    review: float
+    rare_name: float
+    relatives: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A loaded model with its settings.
+
+    Attributes:
+        version: hash of the content of both files.
         household_limit: a contact point with more people than one and up to this many is a household's.
         cap: a block key held by more records than this is not used.
-        similar_name: Jaro-Winkler similarity from which two names count as one misspelt.
-        weights: comparison -> level -> the evidence to record.
+        weights: comparison -> level -> bits.
+        given_bits: folded given name -> how rare it is, in bits; `family_bits` likewise.
         roots: given name -> the formal names it may stand for, itself included.
         forms: given name -> all forms of those formal names, for telling a misspelt or abbreviated one.
-        given_names: names known to be names: two of them are different names, however alike they look.
     """
 
     version: str
-    link_mark: float
-    review_mark: float
+    marks: Marks
     household_limit: int
     cap: int
-    similar_name: float
-    weights: Mapping[str, Mapping[str, Evidence]]
+    weights: Mapping[str, Mapping[str, Weight]]
+    given_bits: Mapping[str, float]
+    family_bits: Mapping[str, float]
+    unknown_given: float
+    unknown_family: float
+    roots: Mapping[str, frozenset[str]]
+    forms: Mapping[str, frozenset[str]]
     placeholders: Placeholders
     role_mailboxes: frozenset[str]
     public_mail_domains: frozenset[str]
-    roots: Mapping[str, frozenset[str]]
-    forms: Mapping[str, frozenset[str]]
-    given_names: frozenset[str]
     street_words: Mapping[str, str]
     legal_forms: frozenset[str]
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read and check a model file.
+        """Read and check the settings, and the model that ships with the package.
 
         Raises:
             ConfigurationError: the file is missing or not YAML, or a key is wrong; the message names the key.
         """
-        content = read_yaml(path)
-        top = Section(file=path.name, key="", content=content)
+        settings = read_yaml(path)
+        content = orjson.loads(resources.files(__package__).joinpath(SHIPPED).read_bytes())
+        top = Section(file=path.name, key="", content=settings)
         marks, limits, words = top.section("marks"), top.section("limits"), top.section("words")
         placeholders = top.section("placeholders")
-        short_forms = words.text_lists("short_forms")
+        short_forms = content["short_forms"]
         roots = _roots(short_forms)
         model = cls(
-            version=content_version(content),
-            link_mark=marks.number("link"),
-            review_mark=marks.number("review"),
-            similar_name=marks.number("similar_name"),
+            version=content_version({"settings": settings, "model": content}),
+            marks=Marks(**{name: marks.number(name) for name in Marks.__slots__}),
             household_limit=limits.count("household"),
             cap=limits.count("cap"),
-            weights=_weights(top.section("weights")),
-            placeholders=Placeholders(
-                names=placeholders.texts("names"),
-                emails=placeholders.texts("emails"),
-                mailboxes=placeholders.texts("mailboxes"),
-                phones=placeholders.texts("phones"),
-                birth_dates=placeholders.texts("birth_dates"),
-            ),
-            role_mailboxes=words.texts("role_mailboxes"),
-            public_mail_domains=words.texts("public_mail_domains"),
+            weights=_weights(content["weights"]),
+            given_bits=_bits(content["given"], content["given_rare"]),
+            family_bits=_bits(content["family"], content["family_rare"]),
+            unknown_given=float(content["unknown"]["given"]),
+            unknown_family=float(content["unknown"]["family"]),
             roots=roots,
             forms=_forms(roots, short_forms),
-            given_names=words.texts("given_names") | _spellings(short_forms),
+            placeholders=Placeholders(**{name: placeholders.texts(name) for name in Placeholders.__slots__}),
+            role_mailboxes=words.texts("role_mailboxes"),
+            public_mail_domains=words.texts("public_mail_domains"),
             street_words=words.text_map("street_words"),
             legal_forms=words.texts("legal_forms"),
         )
-        marks.demand(model.review_mark <= model.link_mark, "review", "a number not above marks.link")
-        marks.demand(0.5 <= model.similar_name <= 1, "similar_name", "a number from 0.5 to 1")
+        marks.demand(model.marks.review <= model.marks.link, "review", "a number not above marks.link")
         for section in (marks, limits, words, placeholders, top):
             section.demand_nothing_else()
         return model
 
 
-def _weights(section: Section) -> Mapping[str, Mapping[str, Evidence]]:
-    weights: dict[str, Mapping[str, Evidence]] = {}
-    for comparison, levels in LEVELS.items():
-        row = section.section(comparison)
-        weights[comparison] = {
-            level: Evidence(comparison=comparison, level=level, weight=row.number(level)) for level in levels
-        }
-        row.demand_nothing_else()
-    section.demand_nothing_else()
-    return weights
+def _weights(content: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Weight]]:
+    return {
+        comparison: {level: _weight(content[comparison][level]) for level in levels}
+        for comparison, levels in LEVELS.items()
+    }
 
 
-def _roots(short_forms: Mapping[str, tuple[str, ...]]) -> Mapping[str, frozenset[str]]:
+def _weight(chances: Mapping[str, float]) -> Weight:
+    return Weight(
+        round(log2(chances["same"] / chances["strangers"]), 3), round(log2(chances["same"] / chances["relatives"]), 3)
+    )
+
+
+def _bits(ppm: Mapping[str, float], rare: str) -> dict[str, float]:
+    bits = dict.fromkeys(rare.split(), round(-log2(_RAREST_PPM / 1e6), 3))
+    bits.update({name: round(-log2(frequency / 1e6), 3) for name, frequency in ppm.items()})
+    return bits
+
+
+def _roots(short_forms: Mapping[str, str]) -> dict[str, frozenset[str]]:
     roots: dict[str, set[str]] = {}
     for formal, shorts in short_forms.items():
-        for form in (formal, *shorts):
+        for form in (formal, *shorts.split()):
             roots.setdefault(form, {form}).add(formal)
     return {form: frozenset(formals) for form, formals in roots.items()}
 
 
-def _forms(
-    roots: Mapping[str, frozenset[str]], short_forms: Mapping[str, tuple[str, ...]]
-) -> Mapping[str, frozenset[str]]:
+def _forms(roots: Mapping[str, frozenset[str]], short_forms: Mapping[str, str]) -> dict[str, frozenset[str]]:
     return {
-        name: formals.union(*(short_forms.get(formal, ()) for formal in formals)) for name, formals in roots.items()
+        name: formals.union(*(short_forms.get(formal, "").split() for formal in formals))
+        for name, formals in roots.items()
     }
-
-
-def _spellings(short_forms: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    return frozenset(form for formal, shorts in short_forms.items() for form in (formal, *shorts))

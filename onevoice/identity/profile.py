@@ -12,19 +12,21 @@ from dataclasses import dataclass
 import orjson
 
 from onevoice.identity.model import Model
-from onevoice.identity.normalise import fold, fold_code, fold_date, fold_email, fold_phone, fold_suffix
+from onevoice.identity.normalise import fold, fold_code, fold_date, fold_email, fold_phone, fold_suffix, is_suffix
 from onevoice.messages import Json
 
 _ONE_DIGIT = re.compile(r"(\d)\1{6,}$")
 _FEWEST_DIGITS = 6
 _MOST_POINTS = 20
+_COMMON = 20.0  # bits; of a million people, one or more have such a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One folded address."""
+    """One folded address: the street's words apart from the numbers in it."""
 
-    street: str
+    words: str
+    numbers: tuple[str, ...]
     postal: str
     city: str
 
@@ -36,17 +38,22 @@ class Profile:
     Attributes:
         given: first given name; `middle` holds the others.
         roots: formal names that `given` may stand for.
-        common: `given` is a name known to be one, not a misspelling.
+        given_bits: how rare `given` is; `family_bits` likewise.
+        known: `given` is a name known to be one, not a misspelling.
+        common: so many people have this full name that records by the thousand may share it.
         family: family name in one word; `family_parts` are its words.
     """
 
     type: str
     given: str = ""
     roots: frozenset[str] = frozenset()
+    given_bits: float = 0.0
+    known: bool = False
     common: bool = False
     middle: str = ""
     family: str = ""
     family_parts: tuple[str, ...] = ()
+    family_bits: float = 0.0
     suffix: str = ""
     birth: str = ""
     national_id: str = ""
@@ -74,17 +81,23 @@ def profile(canonical: Json, record_type: str, model: Model) -> Profile:
         return _organisation(canonical, model, emails, phones, places)
     name = canonical.get("name") or {}
     given, *others = _name(name.get("given"), model).split() or [""]
-    family = _name(name.get("family"), model)
+    family, suffix = _family(name, model)
+    joined = "".join(family)
+    given_bits = model.given_bits.get(given, model.unknown_given) if given else 0.0
+    family_bits = _family_bits(family, joined, model)
     birth = fold_date(canonical.get("birth_date") or "")
     return Profile(
         type=record_type,
         given=given,
         roots=model.roots.get(given) or frozenset((given,) if given else ()),
-        common=given in model.given_names,
+        given_bits=given_bits,
+        known=given in model.given_bits or given in model.roots,
+        common=given_bits + family_bits < _COMMON,
         middle=" ".join((*others, _name(name.get("middle"), model))).strip(),
-        family=family.replace(" ", ""),
-        family_parts=tuple(family.split()),
-        suffix=fold_suffix(name.get("suffix") or ""),
+        family=joined,
+        family_parts=tuple(family),
+        family_bits=family_bits,
+        suffix=suffix,
         birth="" if birth in model.placeholders.birth_dates else birth,
         national_id=_code(canonical.get("national_id"), model),
         emails=emails,
@@ -95,7 +108,7 @@ def profile(canonical: Json, record_type: str, model: Model) -> Profile:
 
 def identity_hash(seen: Profile) -> str:
     """Return a hash of all that matching looks at."""
-    places = [(place.street, place.postal, place.city) for place in seen.places]
+    places = [(place.words, place.numbers, place.postal, place.city) for place in seen.places]
     packed = orjson.dumps(
         (
             seen.type, seen.given, seen.middle, seen.family_parts, seen.suffix, seen.birth, seen.national_id,
@@ -134,6 +147,24 @@ def _name(text: str | None, model: Model) -> str:
     return "" if folded in model.placeholders.names else folded
 
 
+def _family(name: Json, model: Model) -> tuple[list[str], str]:
+    """The words of the family name, and the suffix, wherever it was written."""
+    family = _name(name.get("family"), model).split()
+    suffix = fold_suffix(name.get("suffix") or "")
+    if len(family) > 1 and is_suffix(family[-1]):
+        last = fold_suffix(family.pop())
+        suffix = suffix or last
+    return family, suffix
+
+
+def _family_bits(family: list[str], joined: str, model: Model) -> float:
+    """How rare a family name is; one of several words is at least as rare as the rarest of them."""
+    if not family:
+        return 0.0
+    found = model.family_bits.get(joined)
+    return found if found is not None else max([model.family_bits.get(word, model.unknown_family) for word in family])
+
+
 def _code(text: str | None, model: Model) -> str:
     folded = fold_code(text) if text else ""
     return "" if folded in model.placeholders.names or len(set(folded)) < 2 else folded
@@ -153,19 +184,21 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _places(canonical: Json, model: Model) -> Iterable[Place]:
-    folded = {
-        (_street(row, model), fold_code(row.get("postal_code") or ""), fold(row.get("city") or ""))
-        for row in canonical.get("addresses") or ()
-    }
-    for street, postal, city in sorted(folded)[:_MOST_POINTS]:
-        if street or postal:
-            yield Place(street=street, postal=postal, city=city)
+    folded = set()
+    for row in canonical.get("addresses") or ():
+        words = _street(row, model)
+        numbers = tuple([word for word in words if word[0].isdigit()])
+        street = " ".join([word for word in words if not word[0].isdigit()])
+        folded.add((street, numbers, _code(row.get("postal_code"), model), _name(row.get("city"), model)))
+    for street, numbers, postal, city in sorted(folded)[:_MOST_POINTS]:
+        if street or numbers or postal:
+            yield Place(words=street, numbers=numbers, postal=postal, city=city)
 
 
-def _street(row: Json, model: Model) -> str:
+def _street(row: Json, model: Model) -> list[str]:
     words = _name(row.get("street"), model).split()
     # The first word stays: "St Mary's Road" is no street "Street Mary's Road".
-    return " ".join([*words[:1], *(model.street_words.get(word, word) for word in words[1:])])
+    return [*words[:1], *(model.street_words.get(word, word) for word in words[1:])]
 
 
 def _is_placeholder_email(email: str, model: Model) -> bool:

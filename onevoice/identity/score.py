@@ -1,18 +1,21 @@
 """The score of a pair: the sum of the weights of all evidence, for and against.
 
-Takes two profiles, the model and how many people hold each shared contact point; gives score, outcome and evidence. The
-rules: all evidence is always looked at; what a household shares says nothing about one person once the given names or
-suffixes differ; two records with nothing in common but the name are never linked.
+Takes two profiles, the model and how many people hold each shared contact point; gives score, outcome and evidence.
+Two records may be of one person, of two strangers or of two relatives of one home, and the score answers both doubts:
+what a household shares counts against strangers, and is taken back as far as relatives would share it too. The rules:
+all evidence is always looked at; two records with nothing in common but the name link only where the name is rare.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onevoice.identity import compare
-from onevoice.identity.model import Evidence, Model
+from onevoice.identity.model import BY_FREQUENCY, Evidence, Model
 from onevoice.identity.profile import Profile
 
-_BEYOND_THE_NAME = frozenset({"birth", "email", "phone", "address", "national_id", "register", "vat", "domain"})
+_NAME = frozenset({"given", "family", "middle", "suffix", "organisation"})
+_SAYS_SOMETHING = 1.0  # bits; living in one town alone does not
+_AT_HOME = frozenset({"same", "similar", "street", "postal", "personal", "household", "suffix"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +47,28 @@ def score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> P
     """
     if a.type != b.type:
         raise ValueError("a person and an organisation are never compared")
-    levels = _organisation_levels(a, b) if a.type == "organisation" else _person_levels(a, b, model)
-    levels["email"] = compare.compare_emails(a, b, model, holders)
-    levels["phone"] = compare.compare_phones(a, b, model, holders)
-    levels["address"] = compare.compare_places(a, b)
-    _weaken_what_goes_together(levels)
-    weights = model.weights
-    evidence = tuple([weights[comparison][level] for comparison, level in levels.items() if level is not None])
-    total = round(sum([found.weight for found in evidence]), 6)
-    return PairScore(score=total, outcome=_outcome(total, evidence, model), evidence=evidence)
+    found = _organisation_levels(a, b) if a.type == "organisation" else _person_levels(a, b, model)
+    email, phone = compare.compare_emails(a, b, model, holders), compare.compare_phones(a, b, model, holders)
+    address = compare.compare_places(a, b)
+    found += [("email", email, 0.0), ("phone", phone, 0.0), ("address", address, 0.0)]
+    evidence: list[Evidence] = []
+    total = against_relatives = 0.0
+    for comparison, level, bits in found:
+        if level is not None:
+            weight = model.weights[comparison][level]
+            value = weight.strangers + bits if (comparison, level) in BY_FREQUENCY else weight.strangers
+            value = round(value, 3)
+            evidence.append(Evidence(comparison=comparison, level=level, weight=value))
+            total += value
+            against_relatives += weight.relatives
+    if not _AT_HOME.isdisjoint((email, phone, address)):
+        marks = model.marks
+        excess = round(against_relatives + marks.link - marks.relatives - total, 3)
+        if excess < 0:
+            evidence.append(Evidence(comparison="relatives", level="possible", weight=excess))
+            total += excess
+    total = round(total, 3)
+    return PairScore(score=total, outcome=_outcome(total, evidence, model), evidence=tuple(evidence))
 
 
 def holders_of(profiles: Iterable[Profile], model: Model) -> int:
@@ -68,7 +84,7 @@ def holders_of(profiles: Iterable[Profile], model: Model) -> int:
         if seen.type == "organisation":
             organisations.add(seen.organisation)
         else:
-            births.setdefault(seen.given, set()).update((_unordered(seen.birth),) if seen.birth else ())
+            births.setdefault(seen.given, set()).update((seen.birth,) if seen.birth else ())
     return len(organisations) + _people(births, model)
 
 
@@ -77,11 +93,11 @@ def _people(births: dict[str, set[str]], model: Model) -> int:
     initials = {name for name in births if len(name) == 1}
     people = sum(not any(compare.fits_initial(initial, name, model) for name in whole) for initial in initials)
     if not whole and not initials:
-        return max(1, len(births.get("", ())))
+        return _different(births.get("", ()))
     while whole and people <= model.household_limit:
         one_person = _names_of_one(whole, model)
         whole = [name for name in whole if name not in one_person]
-        people += max(1, len(set().union(*(births[name] for name in one_person))))
+        people += _different(set().union(*(births[name] for name in one_person)))
     return people
 
 
@@ -96,45 +112,40 @@ def _names_of_one(names: list[str], model: Model) -> set[str]:
     return found
 
 
-def _unordered(birth: str) -> str:
-    """A date with the smaller of day and month first: swapped ones are one date."""
-    month, day = sorted((birth[5:7], birth[8:]))
-    return f"{birth[:4]}-{month}-{day}"
+def _different(births: Iterable[str]) -> int:
+    """How many people these dates of birth are of, one at least: a swapped or misspelt date is no other person's."""
+    distinct: list[str] = []
+    for birth in sorted(births):
+        if all(compare.compare_dates(birth, other) in ("different", "generation") for other in distinct):
+            distinct.append(birth)
+    return max(1, len(distinct))
 
 
-def _person_levels(a: Profile, b: Profile, model: Model) -> dict[str, str | None]:
-    return {
-        "given": compare.compare_given(a, b, model),
-        "family": compare.compare_family(a, b, model),
-        "middle": compare.compare_middle(a, b),
-        "suffix": compare.compare_text(a.suffix, b.suffix),
-        "birth": compare.compare_birth(a, b),
-        "national_id": compare.compare_text(a.national_id, b.national_id),
-    }
+def _person_levels(a: Profile, b: Profile, model: Model) -> list[tuple[str, str | None, float]]:
+    given, given_bits = compare.compare_given(a, b, model) or (None, 0.0)
+    family, family_bits = compare.compare_family(a, b) or (None, 0.0)
+    return [
+        ("given", given, given_bits),
+        ("family", family, family_bits),
+        ("middle", compare.compare_middle(a, b), 0.0),
+        ("suffix", compare.compare_suffix(a, b), 0.0),
+        ("birth", compare.compare_birth(a, b), 0.0),
+        ("national_id", compare.compare_code(a.national_id, b.national_id), 0.0),
+    ]
 
 
-def _organisation_levels(a: Profile, b: Profile) -> dict[str, str | None]:
-    return {
-        "organisation": compare.compare_organisation(a, b),
-        "register": compare.compare_text(a.register, b.register),
-        "vat": compare.compare_text(a.vat, b.vat),
-        "domain": compare.compare_domain(a, b),
-    }
+def _organisation_levels(a: Profile, b: Profile) -> list[tuple[str, str | None, float]]:
+    return [
+        ("organisation", compare.compare_organisation(a, b), 0.0),
+        ("register", compare.compare_text(a.register, b.register), 0.0),
+        ("vat", compare.compare_text(a.vat, b.vat), 0.0),
+        ("domain", compare.compare_domain(a, b), 0.0),
+    ]
 
 
-def _weaken_what_goes_together(levels: dict[str, str | None]) -> None:
-    """Not to count one fact twice: relatives share family name, home and numbers; a number comes with its home."""
-    if levels.get("given") == "different" or levels.get("suffix") == "different":
-        for comparison in ("family", "email", "phone", "address"):
-            if levels[comparison] not in (None, "different"):
-                levels[comparison] = "explained"
-    elif levels["phone"] == "personal" and levels["address"] in ("same", "similar"):
-        levels["phone"] = "same_door"
-
-
-def _outcome(total: float, evidence: tuple[Evidence, ...], model: Model) -> str:
-    if total < model.review_mark:
+def _outcome(total: float, evidence: list[Evidence], model: Model) -> str:
+    if total < model.marks.review:
         return "apart"
-    if not any(found.weight > 0 and found.comparison in _BEYOND_THE_NAME for found in evidence):
-        return "apart"
-    return "link" if total >= model.link_mark else "review"
+    if not any(found.weight > _SAYS_SOMETHING and found.comparison not in _NAME for found in evidence):
+        return "link" if total >= model.marks.rare_name else "apart"
+    return "link" if total >= model.marks.link else "review"

@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import phonenumbers
 
-from onevoice.identity import Edge, Member, Model, PairScore, Profile, block_keys, group, holders_of, profile, score
+from onevoice.identity import Model, PairScore, group_all, profile
 from samples.population import KEY_FIELDS, PERSON_STREAMS, Population
 
 Key = tuple[str, str, str]
@@ -29,33 +28,9 @@ def canonical_persons(population: Population) -> dict[Key, dict[str, Any]]:
 def resolve(
     persons: Mapping[Key, dict[str, Any]], model: Model
 ) -> tuple[dict[Key, int], dict[tuple[Key, Key], PairScore]]:
-    """Record -> number of its group, and the score of every compared pair."""
-    profiles = {key: profile(canonical, "person", model) for key, canonical in persons.items()}
-    blocks: dict[str, list[Key]] = defaultdict(list)
-    for key, seen in profiles.items():
-        for block in block_keys(seen):
-            blocks[block].append(key)
-    holders = {
-        block: holders_of([profiles[key] for key in keys], model)
-        for block, keys in blocks.items()
-        if block.startswith(("email:", "phone:"))
-    }
-    pairs = {pair for keys in blocks.values() if len(keys) <= model.cap for pair in combinations(sorted(keys), 2)}
-    scores = {(a, b): score(profiles[a], profiles[b], model, holders) for a, b in pairs}
-    return _grouped(profiles, scores), scores
-
-
-def _grouped(profiles: Mapping[Key, Profile], scores: Mapping[tuple[Key, Key], PairScore]) -> dict[Key, int]:
-    numbers = {key: number for number, key in enumerate(profiles)}
-    keys = list(profiles)
-    members = [Member(id=numbers[key], type=seen.type, sort_key=key) for key, seen in profiles.items()]
-    edges = [
-        Edge(a=numbers[a], b=numbers[b], score=found.score)
-        for (a, b), found in scores.items()
-        if found.outcome == "link"
-    ]
-    groups = group(members, edges, [])
-    return {keys[number]: serial for serial, found in enumerate(groups) for number in found}
+    """Record -> number of its group, and the score of every pair that links or needs a person."""
+    found = group_all({key: profile(canonical, "person", model) for key, canonical in persons.items()}, model)
+    return {key: serial for serial, members in enumerate(found.groups) for key in members}, found.pairs
 
 
 def _contact(record: dict[str, Any], _: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def load_changed(folder: Path, change: Change) -> Model:
 
 def test_the_version_is_the_content_not_its_layout(tmp_path: Path) -> None:
     assert load_changed(tmp_path, lambda content: None).version == shipped_model().version
-    assert load_changed(tmp_path, lambda content: content["marks"].update(link=16)).version != shipped_model().version
+    assert load_changed(tmp_path, lambda content: content["marks"].update(link=21)).version != shipped_model().version
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,10 @@ def test_the_version_is_the_content_not_its_layout(tmp_path: Path) -> None:
         (lambda content: content["marks"].pop("link"), "marks.link: missing"),
         (lambda content: content["marks"].update(link="high"), "marks.link: write a number"),
         (lambda content: content["marks"].update(review=99), "marks.review: write a number not above marks.link"),
-        (lambda content: content["marks"].update(similar_name=9), "marks.similar_name: write a number from 0.5 to 1"),
         (lambda content: content["limits"].update(cap=0), "limits.cap: write a whole number above 0"),
-        (lambda content: content["weights"]["given"].pop("nickname"), "weights.given.nickname: missing"),
-        (lambda content: content["weights"]["given"].update(nick=1), "weights.given.nick: unknown key"),
-        (lambda content: content["weights"].update(shoe_size={}), "weights.shoe_size: unknown key"),
+        (lambda content: content["marks"].update(doubt=1), "marks.doubt: unknown key"),
         (lambda content: content["placeholders"].update(phones=[123]), "placeholders.phones: write a list of texts"),
-        (lambda content: content["words"].update(short_forms=["bill"]), "words.short_forms: write lines"),
+        (lambda content: content["words"].update(street_words=["st"]), "words.street_words: write lines"),
         (lambda content: content.update(mark={}), "mark: unknown key"),
         (lambda content: content.update(words=3), "words: write a section"),
     ],

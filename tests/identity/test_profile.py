@@ -47,12 +47,23 @@ def test_block_keys_begin_with_the_contact_points() -> None:
     )
     keys = block_keys(seen(canonical))
     assert keys[:2] == contact_points(canonical)
-    assert {"nb:marshall|1974-03-18", "gb:william|1974-03-18", "na:william|marshall|m145tp"} <= set(keys)
+    assert {"nb:marshall|1974-03-18", "gb:william|1974-03-18", "na:william|marshall"} <= set(keys)
+
+
+def test_a_common_name_has_finer_keys_too_as_its_own_may_be_crowded() -> None:
+    common = block_keys(seen(person("John", "Smith", middle="Paul", street="14 Mill Lane")))
+    assert {"na:john|smith", "np:john|smith|m145tp", "nm:john|smith|p"} <= set(common)
+    assert not [key for key in block_keys(seen(person("Zelda", "Marchbanks", middle="P"))) if key.startswith("nm:")]
+
+
+def test_a_suffix_in_the_family_name_is_no_part_of_it() -> None:
+    profile = seen(person("John", "Marshall Jr"))
+    assert (profile.family, profile.suffix) == ("marshall", "jr")
 
 
 def test_blanks_make_no_block_key() -> None:
     assert block_keys(seen({})) == ()
-    assert block_keys(seen(person("Bill", "Marshall"))) == ()
+    assert block_keys(seen(person("Bill", ""))) == ()
 
 
 def test_an_organisation_is_known_by_its_name_without_the_legal_form() -> None:

@@ -18,6 +18,7 @@ def test_a_short_form_with_the_same_mailbox_is_linked() -> None:
         ("given", "nickname"),
         ("family", "exact"),
         ("email", "personal"),
+        ("relatives", "possible"),
     ]
 
 

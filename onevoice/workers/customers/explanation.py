@@ -156,7 +156,7 @@ def _never_compared(a: Record, b: Record, judgements: Collection[Judgement], mod
     elif shared:
         why = f"never compared: all that they have in common is held by more than {model.cap} records"
     else:
-        why = "never compared: they share no contact point, and no name with a birth date or postal code"
+        why = "never compared: they share no contact point, no full name, no home, and no birth date with a name"
     together = a.customer_id == b.customer_id
     if about:
         why += "; a person judged them " + ("one" if about[-1].verdict == "same" else "not one")

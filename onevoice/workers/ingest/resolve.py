@@ -92,10 +92,10 @@ def regroup(loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Re
 
 def _component(
     loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Record]
-) -> tuple[dict[UUID, Record], list[Edge], list[tuple[str, RecordRef, RecordRef]]]:
+) -> tuple[dict[UUID, Record], list[Edge[UUID]], list[tuple[str, RecordRef, RecordRef]]]:
     """Load everything tied together by links or judgements, however far it reaches."""
     members: dict[UUID, Record] = dict(known)
-    edges: dict[tuple[UUID, UUID], Edge] = {}
+    edges: dict[tuple[UUID, UUID], Edge[UUID]] = {}
     judged: set[tuple[str, RecordRef, RecordRef]] = set()
     ask_customers, ask_records = set(customers), set(known)
     connection = loaded.connection
@@ -118,7 +118,7 @@ def _component(
     return members, list(edges.values()), sorted(judged)
 
 
-def _links(connection: Connection, ids: Collection[UUID]) -> list[Edge]:
+def _links(connection: Connection, ids: Collection[UUID]) -> list[Edge[UUID]]:
     columns = [pair.c.a, pair.c.b, pair.c.score, pair.c.outcome]
     keys = [(i,) for i in ids]
     rows = [

@@ -1,0 +1,92 @@
+"""Grouping of many records at once, in memory: the same profiles, keys, scores and groups as live.
+
+Takes profiles by record, gives the groups and the pairs that link or need a person. The one rule: nothing is decided
+here; the result is what records taken in one by one would come to.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from onevoice.identity.block import block_keys
+from onevoice.identity.cluster import Edge, Member, SortKey, group
+from onevoice.identity.model import Model
+from onevoice.identity.profile import Profile
+from onevoice.identity.score import PairScore, holders_of, score
+
+Record: TypeAlias = SortKey
+Advance: TypeAlias = Callable[[int], None]
+
+_POINTS = ("email:", "phone:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """What matching many records came to.
+
+    Attributes:
+        groups: the customers, singles included, ordered by their first record.
+        pairs: every pair that links or needs a person, with its score; `a` < `b`.
+        holders: contact point -> people on it, where more than one record holds it.
+    """
+
+    groups: list[frozenset[Record]]
+    pairs: dict[tuple[Record, Record], PairScore]
+    holders: dict[str, int]
+
+
+def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance = lambda _: None) -> Grouping:
+    """Group records by the evidence alone, without judgements.
+
+    Args:
+        profiles: the records, by (system, stream, key); their order does not matter.
+        model: the model with its settings.
+        advance: told how many records were compared since it was told last.
+    """
+    records = sorted(profiles)
+    seen = [profiles[record] for record in records]
+    blocks = _blocks(seen)
+    holders = {
+        key: holders_of([seen[number] for number in numbers], model) if len(numbers) <= model.cap else model.cap + 1
+        for key, numbers in blocks.items()
+        if key.startswith(_POINTS)
+    }
+    found: dict[tuple[int, int], PairScore] = {}
+    for number, others in _candidates(seen, blocks, model):
+        one = seen[number]
+        for other in others:
+            scored = score(one, seen[other], model, holders)
+            if scored.outcome != "apart":
+                found[number, other] = scored
+        advance(1)
+    members = [
+        Member(id=number, type=one.type, sort_key=record)
+        for number, (record, one) in enumerate(zip(records, seen, strict=True))
+    ]
+    edges = [Edge(a=a, b=b, score=scored.score) for (a, b), scored in found.items() if scored.outcome == "link"]
+    groups = [frozenset(records[number] for number in numbers) for numbers in group(members, edges, [])]
+    pairs = {(records[a], records[b]): scored for (a, b), scored in found.items()}
+    return Grouping(groups=groups, pairs=pairs, holders=holders)
+
+
+def _blocks(seen: Sequence[Profile]) -> dict[str, list[int]]:
+    """Block key -> the records that hold it, those of one record left out."""
+    blocks: defaultdict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(seen):
+        for key in block_keys(one):
+            blocks[key].append(number)
+    return {key: numbers for key, numbers in blocks.items() if len(numbers) > 1}
+
+
+def _candidates(
+    seen: Sequence[Profile], blocks: Mapping[str, list[int]], model: Model
+) -> Iterator[tuple[int, set[int]]]:
+    """For each record the later ones of its type that it shares a usable key with."""
+    for number, one in enumerate(seen):
+        others: set[int] = set()
+        for key in block_keys(one):
+            numbers = blocks.get(key)
+            if numbers is not None and len(numbers) <= model.cap:
+                others.update(numbers)
+        yield number, {other for other in others if other > number and seen[other].type == one.type}
