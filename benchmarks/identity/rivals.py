@@ -72,18 +72,18 @@ def splink_at_its_best(labelled: LabelledSet) -> Quality:
     ]  # fmt: skip
     blocks = [block_on(*key) for key in keys if set(key) <= set(used) and _splits(frame, key)]
     linker = Linker(
-        frame,
+        DuckDBAPI().register(frame),
         SettingsCreator(
             link_type="dedupe_only",
             comparisons=[comparison for name, comparison in comparisons.items() if name in used],
             blocking_rules_to_generate_predictions=blocks,
         ),
-        DuckDBAPI(),
+        log_level="ERROR",
     )
     linker.training.estimate_probability_two_random_records_match(blocks[:1], recall=0.6)
     linker.training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
     for rule in (block_on("given_name", "family_name"), block_on("street", "postal_code")):
-        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+        linker.training.estimate_parameters_using_expectation_maximisation(rule, record_sample_proportion=1.0)
     predicted = linker.inference.predict(threshold_match_probability=0.1)
     tried = []
     for threshold in THRESHOLDS:
