@@ -67,6 +67,17 @@ class Redemption(_Body):
     content: Annotated[str, Field(min_length=1, max_length=100_000)]
 
 
+class Terms(_Body):
+    """What a preference wishes."""
+
+    most: int | None = Field(default=None, ge=1)
+    days: int | None = Field(default=None, ge=1, le=366)
+    preferred: bool | None = None
+    between: list[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]] | None = Field(
+        default=None, min_length=1, max_length=10
+    )
+
+
 class Said(_Body):
     """An act: what was said, where it stands, and what proves it."""
 
@@ -82,7 +93,7 @@ class Said(_Body):
     thread: _Thread = None
     lifts: UUID | None = None
     controller: _Text = "default"
-    terms: dict[str, Any] = Field(default_factory=dict)
+    terms: Terms = Field(default_factory=Terms)
     evidence: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -146,7 +157,7 @@ def state_act(said: Said, caller: AnyCaller, hub: HubHere) -> Taken:
         inbound=said.inbound,
         thread=said.thread,
         lifts=said.lifts,
-        terms=said.terms,
+        terms=said.terms.model_dump(exclude_none=True),
         evidence=said.evidence | {"stated_by": f"{caller.kind}:{caller.name}"} if said.evidence else {},
     )
     kept = Acts(store=hub.store, ingest=hub.ingest, gate=hub.gate).state(act)

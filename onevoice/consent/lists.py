@@ -17,6 +17,8 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     """Return the list's entries, sorted; a point counts if it is denied for any holder, or by itself."""
     # What a reason blocks is the table's to say, not the act's own purpose alone.
     statement = select(act).where(act.c.superseded_at.is_(None), act.c.kind.in_(sorted(PROHIBITING)))
+    threads = [name for name, row in gate.rules.reasons.items() if row.blocks == "thread"]
+    statement = statement.where(act.c.reason.not_in(threads))  # no list tells of single threads
     acts = [act_of(row) for row in connection.execute(statement)]
     holdings = [*_holdings_touched(connection, acts), *_bare_points(acts)]
     entries: dict[tuple[str, str], ListEntry] = {}

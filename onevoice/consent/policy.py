@@ -77,10 +77,18 @@ def _wished(wishes: Iterable[Act], asked: Question, zone: str) -> Iterator[Becau
         yield Because(code="preferred_channel", says=f"prefers to be reached by {latest.channel}", act=latest.id)
     for act in wishes:
         between = act.terms.get("between")
-        if between and act.channel in (asked.channel, ANY):
-            hours = Hours.model_validate({"days": DAYS, "between": between})
-            if not _within(hours, asked.now, zone):
-                yield Because(code="preferred_hours", says=f"wishes to be reached {', '.join(between)}", act=act.id)
+        if between and act.channel in (asked.channel, ANY) and not _wished_now(between, asked.now, zone):
+            yield Because(code="preferred_hours", says=f"wishes to be reached {', '.join(between)}", act=act.id)
+
+
+def _wished_now(between: Iterable[str], now: datetime, zone: str) -> bool:
+    """Return whether it is one of the hours that a customer wishes; those may go past midnight."""
+    moment: time = now.astimezone(ZoneInfo(zone)).time()
+    for window in between:
+        begin, end = (time.fromisoformat(part) for part in window.split("-"))
+        if begin <= moment < end or (begin > end and (moment >= begin or moment < end)):
+            return True
+    return False
 
 
 def _within(hours: Hours, now: datetime, zone: str) -> bool:

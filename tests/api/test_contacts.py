@@ -127,6 +127,19 @@ def test_a_cap_is_used_up_by_what_was_committed(door: Door) -> None:
     assert ask(door) == (False, ["granted", "cap"])
 
 
+def test_a_preference_narrows_and_a_malformed_one_is_refused(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    wish = {"kind": "preference", "channel": "email", "purpose": "any", "record": HIM}
+    assert door.post("/v1/acts", wish | {"terms": {"between": ["late"]}}).status_code == 422
+    assert door.post("/v1/acts", wish | {"terms": {"most": 0}}).status_code == 422
+    state(door, wish | {"terms": {"preferred": True}})
+    assert ask(door, channel="phone", point=PHONE, purpose="service") == (
+        False,
+        ["no_consent_needed", "preferred_channel"],
+    )
+    assert ask(door, purpose="service")[0]
+
+
 def test_acts_that_no_rule_knows_are_refused(door: Door) -> None:
     door.push("crm", "Contact", contact())
     for wrong in (

@@ -298,6 +298,19 @@ def test_caps_count_contacts_and_the_smaller_of_policy_and_preference_holds() ->
     assert may(held(rare), "email", "service", MAIL).allowed
 
 
+@pytest.mark.parametrize(
+    ("between", "hour", "expected"),
+    [("09:00-11:00", 9, True), ("09:00-11:00", 12, False), ("22:00-06:00", 23, True), ("22:00-06:00", 12, False)],
+)
+def test_hours_that_a_customer_wishes_bind_service_and_not_what_the_law_demands(
+    between: str, hour: int, expected: bool
+) -> None:
+    wish = act("preference", channel="any", purpose="any", terms={"between": [between]})
+    at = NOW.replace(hour=hour)
+    assert may(holding(wish), purpose="service", now=at).allowed is expected
+    assert may(holding(wish), purpose="legal", now=at).allowed
+
+
 def test_quiet_hours_are_those_where_the_customer_lives() -> None:
     yes = act("grant")
     at_night = datetime(2026, 6, 4, 2, 30, tzinfo=UTC)
