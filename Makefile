@@ -13,7 +13,7 @@ LOCK := pyproject.toml uv.lock
 
 PYTEST_ARGS ?=
 # Most of a test's time is waiting for servers: three processes, each with private servers of its own, keep two cores busy.
-PARALLEL := -n 3 --dist loadgroup
+PARALLEL := -n 3
 
 .PHONY: help
 help: ## Print the targets

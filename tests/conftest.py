@@ -28,20 +28,6 @@ class RabbitVhost:
     server: PrivateRabbit
 
 
-SHARED = ("company", "rabbit")
-"""Fixtures that take long to start: their tests run in one process (`make test` runs several, see `--dist`)."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that share a slow fixture into one group, one group for each of its parameters."""
-    for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                parameter = item.callspec.params.get(name, "") if hasattr(item, "callspec") else ""
-                item.add_marker(pytest.mark.xdist_group(f"{name} {parameter}".strip()))
-                break
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PrivatePostgres]:
     """The session's PostgreSQL. Shared: tests that kill or stop a server start one of their own."""
