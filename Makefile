@@ -41,6 +41,10 @@ help: ## Print the targets
 	UV_PROJECT_ENVIRONMENT=.venv-bench-identity $(UV) sync --quiet --frozen --group bench-identity
 	@touch $@
 
+.venv-bench-decisions/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-bench-decisions $(UV) sync --quiet --frozen --no-default-groups --group bench-decisions
+	@touch $@
+
 .venv-docs/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
 	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --quiet --frozen --no-default-groups --group docs
 	@touch $@
@@ -117,6 +121,10 @@ bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a riva
 bench-identity: .venv-bench-identity/.stamp ## Measure how well customers are found, beside trivial rules and Splink
 	.venv-bench-identity/bin/python -m benchmarks.identity
 
+.PHONY: bench-decisions
+bench-decisions: .venv-bench-decisions/.stamp ## Measure the decision engine beside zen-engine and CEL
+	.venv-bench-decisions/bin/python -m benchmarks.decisions
+
 .PHONY: docs
 docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/
 	.venv/bin/python -m scripts.docs
@@ -124,4 +132,4 @@ docs: setup .venv-docs/.stamp ## Write the reference from the code and build the
 
 .PHONY: clean
 clean: ## Remove environments and caches (not data)
-	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-bench-identity .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site
+	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-bench-identity .venv-bench-decisions .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site

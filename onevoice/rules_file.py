@@ -57,6 +57,18 @@ class Section:
         self.demand(isinstance(content, dict), name, "a section of `key: value` lines")
         return Section(file=self.file, key=self._path(name), content=content)
 
+    def sections(self, name: str) -> "list[Section]":
+        """Return a list of sections."""
+        value = self._value(name)
+        sound = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+        self.demand(sound, name, "a list of sections")
+        return [Section(file=self.file, key=f"{self._path(name)}[{i}]", content=one) for i, one in enumerate(value)]
+
+    def has(self, name: str) -> bool:
+        """Return whether a key that may be left out is there."""
+        self._asked.add(name)
+        return name in self.content
+
     def text(self, name: str) -> str:
         """Return a text that is not blank."""
         value = self._value(name)

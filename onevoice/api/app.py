@@ -6,13 +6,14 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from onevoice.api import contacts, customers, health, judgements, operation, push, reviews, suppressions
+from onevoice.api import contacts, customers, decisions, health, judgements, operation, push, reviews, suppressions
 from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import RESPONSES, install
 from onevoice.api.wiring import Fuse
 from onevoice.workers.contacts import Contacts
 from onevoice.workers.customers import open_customers
+from onevoice.workers.decisions.desk import Desk
 from onevoice.workers.hub import Hub
 from onevoice.workers.watch import MOST_WAITING
 
@@ -38,6 +39,7 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     app.state.hub = hub
     app.state.customers = open_customers(hub)
     app.state.contacts = Contacts(store=hub.store, gate=hub.gate)
+    app.state.desk = Desk(hub.store, app.state.customers)
     app.state.keys = Keys.load(hub.config)
     app.state.fuse = Fuse(hub, most_waiting)
     app.state.registry = registry
@@ -45,7 +47,7 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     health.watch_hub(registry, hub)
     install(app)
     app.add_middleware(AccessLog, metrics=RequestMetrics(registry))
-    for part in (push, customers, judgements, reviews, suppressions, operation, contacts):
+    for part in (push, customers, decisions, judgements, reviews, suppressions, operation, contacts):
         app.include_router(part.router, prefix="/v1", responses=RESPONSES)
     app.include_router(health.router, responses=RESPONSES)
     return app

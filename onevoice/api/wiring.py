@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from onevoice.api.problem import ProblemError, overloaded
 from onevoice.workers.customers import Customers
+from onevoice.workers.decisions.desk import Desk
 from onevoice.workers.hub import Hub
 from onevoice.workers.watch import records_waiting
 
@@ -50,6 +51,11 @@ def _customers(request: Request) -> Customers:
     return customers
 
 
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
 def _fuse(request: Request) -> Fuse:
     fuse: Fuse = request.app.state.fuse
     return fuse
@@ -68,4 +74,5 @@ def configured(hub: Hub, system: str) -> str:
 
 HubHere = Annotated[Hub, Depends(_hub)]
 CustomersHere = Annotated[Customers, Depends(_customers)]
+DeskHere = Annotated[Desk, Depends(_desk)]
 FuseHere = Annotated[Fuse, Depends(_fuse)]

@@ -16,6 +16,7 @@ from onevoice.cli import (
     consent,
     customer,
     database,
+    decide,
     ingest,
     init,
     mapping,
@@ -24,6 +25,7 @@ from onevoice.cli import (
     quarantine,
     rebuild,
     review,
+    rules,
     run,
     samples,
     status,
@@ -70,7 +72,7 @@ def _everywhere(
 
 for module in (init, check, run, status, samples, sync, ingest, match, rebuild):
     module.register(app)
-for group in (customer, review, consent, quarantine, obligation, mapping, connector, system, database):
+for group in (customer, review, consent, quarantine, obligation, mapping, rules, decide, connector, system, database):
     app.add_typer(group.app)
 
 

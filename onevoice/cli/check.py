@@ -79,16 +79,17 @@ def _mappings(config: "Config") -> None:
 
 def _rules(config: "Config") -> None:
     from onevoice.consent import ConsentRules
-    from onevoice.conversation import OfferRules, ValueRules
     from onevoice.identity import Model
     from onevoice.master import Survivorship
+    from onevoice.workers.decisions import failing_rule_tests
 
     rules = config.root / "rules"
     ConsentRules.load(rules)
     Model.load(rules / "identity.yaml")
     Survivorship.load(rules / "survivorship.yaml")
-    value = ValueRules.load(rules / "value.yaml")
-    OfferRules.load(rules / "offers.yaml", tiers=value.tier_names, stages=value.stage_names)
+    failing = failing_rule_tests(rules)
+    if failing:
+        raise ConfigurationError(f"rules/tests.yaml: {failing[0]} (see 'onevoice rules test')")
 
 
 def _store(config: "Config") -> None:

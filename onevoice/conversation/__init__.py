@@ -1,29 +1,25 @@
-"""The customer's conversation: its timeline, its value, offers, and the context for a touch point."""
+"""The customer's conversation: its timeline, its value, and the context for a touch point."""
 
 from onevoice.conversation.context import (
     Context,
-    ContextRules,
     Known,
     Moment,
+    OffersNow,
     PermissionNow,
     anonymous_context,
     candidates_context,
     known_context,
     strictest,
 )
-from onevoice.conversation.offers import Offer, OfferMade, OfferRules
 from onevoice.conversation.timeline import Entry, orders_of, timeline
 from onevoice.conversation.value import Value, ValueRules
 
 __all__ = [
     "Context",
-    "ContextRules",
     "Entry",
     "Known",
     "Moment",
-    "Offer",
-    "OfferMade",
-    "OfferRules",
+    "OffersNow",
     "PermissionNow",
     "Value",
     "ValueRules",

@@ -13,9 +13,8 @@ from uuid import UUID
 
 import orjson
 
-from onevoice.conversation.offers import OfferMade, OfferRules
 from onevoice.conversation.timeline import Entry
-from onevoice.conversation.value import Value, ValueRules
+from onevoice.conversation.value import Value
 from onevoice.messages import Act, Json, Permission
 
 LAST_INTERACTIONS = 10
@@ -75,17 +74,18 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContextRules:
-    """What the context is decided by."""
+class OffersNow:
+    """What may be offered at this moment, the best first, or why nothing is."""
 
-    value: ValueRules
-    offers: OfferRules
+    offers: Sequence[Json] = ()
+    withheld: str | None = None
 
 
 def known_context(
     known: Known,
     permissions: Sequence[PermissionNow],
-    rules: ContextRules,
+    value: Value,
+    offers: OffersNow,
     moment: Moment,
     *,
     objected: bool,
@@ -93,9 +93,8 @@ def known_context(
     """Return the context of one customer.
 
     Args:
-        objected: it objects to marketing as a whole, so that offers are withheld even when it calls itself.
+        objected: it objects to marketing as a whole, which is warned of on every channel.
     """
-    value = rules.value.judge(known.orders, moment.now)
     interactions = [entry for entry in known.entries if entry.type == "interaction"]
     document = {
         "match": "customer",
@@ -106,7 +105,7 @@ def known_context(
         "open_orders": [_told(entry) for entry in known.entries if _is_open_order(entry)],
         "open_cases": [_told(entry) for entry in known.entries if _is_open_case(entry)],
         "permissions": _permissions(permissions),
-        **_offers(rules.offers, value, moment, objected=objected),
+        **_offers(offers),
         "route": {"to": value.route, "because": f"value tier is {value.tier}"},
         "warnings": [*_case_warnings(known.entries), *_prohibitions(permissions, moment.channel, objected=objected)],
         "as_of": {
@@ -120,7 +119,7 @@ def known_context(
 
 
 def candidates_context(
-    candidates: Sequence[tuple[UUID, Json]], permissions: Sequence[PermissionNow], rules: ContextRules, moment: Moment
+    candidates: Sequence[tuple[UUID, Json]], permissions: Sequence[PermissionNow], default_route: str, moment: Moment
 ) -> Context:
     """Return the context of a reference that fits several customers, of which each is (id, golden record).
 
@@ -131,9 +130,8 @@ def candidates_context(
         "match": "candidates",
         "candidates": _told_apart(candidates),
         "permissions": _permissions(permissions),
-        "offers": [],
-        "offers_withheld": "it is not known which of the candidates this is",
-        "route": {"to": rules.value.default_route, "because": "the caller is not confirmed yet"},
+        **_offers(OffersNow(withheld="it is not known which of the candidates this is")),
+        "route": {"to": default_route, "because": "the caller is not confirmed yet"},
         "warnings": [
             "more than one customer fits: confirm who it is before anything personal is said",
             *_prohibitions(permissions, moment.channel, objected=False),
@@ -146,13 +144,13 @@ def candidates_context(
 def anonymous_context(
     entries: Sequence[Entry],
     permissions: Sequence[PermissionNow],
-    rules: ContextRules,
+    value: Value,
+    offers: OffersNow,
     moment: Moment,
     *,
     objected: bool,
 ) -> Context:
     """Return the context of somebody who is not known; `entries` is what happened at the contact point before."""
-    value = rules.value.judge([], moment.now)
     interactions = [entry for entry in entries if entry.type == "interaction"]
     document = {
         "match": "anonymous",
@@ -160,7 +158,7 @@ def anonymous_context(
         "stage": value.stage,
         "interactions": [_interaction(entry) for entry in interactions[:LAST_INTERACTIONS]],
         "permissions": _permissions(permissions),
-        **_offers(rules.offers, value, moment, objected=objected),
+        **_offers(offers),
         "route": {"to": value.route, "because": "nobody is known under this reference"},
         "warnings": _prohibitions(permissions, moment.channel, objected=objected),
         "as_of": {
@@ -202,25 +200,8 @@ def _value(value: Value) -> Json:
     }
 
 
-def _offers(rules: OfferRules, value: Value, moment: Moment, *, objected: bool) -> Json:
-    if objected:
-        return {"offers": [], "offers_withheld": "objection to marketing"}
-    situation = {"tier": value.tier, "stage": value.stage}
-    situation |= {"channel": moment.channel} if moment.channel else {}
-    situation |= {"department": moment.department} if moment.department else {}
-    return {"offers": [_offer(made) for made in rules.made(situation, moment.now)], "offers_withheld": None}
-
-
-def _offer(made: OfferMade) -> Json:
-    offer = made.offer
-    until = f"{offer.valid_until.isoformat()}T23:59:59Z"
-    return {
-        "id": offer.id,
-        "title": offer.title,
-        "text": offer.text,
-        "expires_at": until,
-        "because": list(made.reasons),
-    }
+def _offers(now: OffersNow) -> Json:
+    return {"offers": list(now.offers), "offers_withheld": now.withheld}
 
 
 def _interaction(entry: Entry) -> Json:

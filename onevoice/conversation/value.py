@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Json
@@ -78,7 +78,16 @@ class ValueRules:
         Raises:
             ConfigurationError: it is missing, or a key is wrong; the message names the key.
         """
-        top = Section(file=path.name, key="", content=read_yaml(path))
+        return cls.read(read_yaml(path), file=path.name)
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any], *, file: str = "value.yaml") -> Self:
+        """Check the content of the file.
+
+        Raises:
+            ConfigurationError: a key is wrong; the message names the key.
+        """
+        top = Section(file=file, key="", content=content)
         tiers, stages, rates = top.section("tiers"), top.section("stages"), top.section("rates")
         within = stages.section("days_since_order")
         currency = top.text("currency")
@@ -96,7 +105,7 @@ class ValueRules:
         stages.demand_nothing_else()
         top.demand_nothing_else()
         if [days for _, days in rules.stages] != sorted(days for _, days in rules.stages):
-            raise ConfigurationError(f"{path.name}: stages.days_since_order: write the shortest first")
+            raise ConfigurationError(f"{file}: stages.days_since_order: write the shortest first")
         return rules
 
     @property

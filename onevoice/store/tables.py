@@ -353,6 +353,88 @@ event_outbox = Table(
     comment="written with the change itself; a row goes when the broker has confirmed its events",
 )
 
+# --- decisions ----------------------------------------------------------------------------------------------------
+
+ruleset = Table(
+    "ruleset",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("documents", JsonDocument, nullable=False, comment="as YAML text, which keeps days and order"),
+    Column("first_used_at", UtcDateTime, nullable=False),
+    comment="every version of the rules that ever decided something",
+)
+
+propensity_snapshot = Table(
+    "propensity_snapshot",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("cells", JsonDocument, nullable=False, comment="offer|channel|tier -> [shown, accepted]"),
+    Column("made_at", UtcDateTime, nullable=False),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("caller", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("asked_hash", Text, nullable=False, comment="of the request; the key for another one is refused"),
+    Column("anchor", Text, nullable=False, comment="the oldest record, or the contact point of somebody unknown"),
+    Column("ruleset", Text, nullable=False),
+    Column("snapshot", Integer, nullable=False),
+    Column("question", JsonDocument, nullable=False),
+    Column("trace", JsonDocument, nullable=False),
+    Column("answer", JsonDocument, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    UniqueConstraint("caller", "idempotency_key"),
+    Index(None, "made_at"),
+)
+
+offer_use = Table(
+    "offer_use",
+    metadata,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("offer", Text, primary_key=True),
+    Column("anchor", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("cost", BigInteger, nullable=False, comment="held of the budget, in ten-thousandths of its unit"),
+    Column("state", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    CheckConstraint("state in ('reserved', 'consumed', 'expired', 'late')", name="state"),
+    Index(None, "anchor", "at"),
+    Index(
+        "ix_offer_use_reserved",
+        "offer",
+        "expires_at",
+        postgresql_where=text("state = 'reserved'"),
+        sqlite_where=text("state = 'reserved'"),
+    ),
+    comment="caps and budget that a decision reserves; the first outcome consumes",
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("offer", Text, primary_key=True),
+    Column("used", BigInteger, nullable=False, comment="reserved and consumed, in ten-thousandths of its unit"),
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("offer", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("caller", Text, primary_key=True),
+    Column("event", Text, primary_key=True, comment="the source's own id of what happened"),
+    Column("at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind in ('shown', 'clicked', 'accepted', 'declined')", name="kind"),
+    comment="append-only; what became of an offer is a fold; one whose decision is not known waits here",
+)
+
 # --- the embedded bus ---------------------------------------------------------------------------------------------
 
 queue_message = Table(

@@ -15,6 +15,7 @@ from scripts.docs.connectors import connectors_page
 from scripts.docs.errors import errors_page
 from scripts.docs.http import http_page
 from scripts.docs.mapping_language import mapping_page
+from scripts.docs.rule_language import rule_language_page
 from scripts.docs.schemas import schemas_page
 from scripts.docs.tables import tables_page
 
@@ -28,6 +29,7 @@ def pages() -> Mapping[str, str]:
         "cli.md": cli_page(),
         "configuration.md": configuration_page(),
         "mapping-language.md": mapping_page(ROOT),
+        "rule-language.md": rule_language_page(ROOT),
         "canonical-records.md": schemas_page(ROOT),
         "connectors.md": connectors_page(ROOT),
         "http.md": http_page(ROOT),

@@ -150,7 +150,7 @@ def test_permissions_name_the_acts_that_decide(known: Door) -> None:
 
 def test_caller_is_met_with_name_value_history_and_offers(known: Door) -> None:
     known.push("shop", "orders", order(total="154.50"))
-    known.push("crm", "Case", case(Status="Escalated"))
+    known.push("crm", "Case", case())
     known.push("callcentre", "call", call())
 
     answer = known.get(f"/v1/customers/{quote(HIS_PHONE)}/context?channel=phone&department=service", key="CALL_KEY")
@@ -164,10 +164,24 @@ def test_caller_is_met_with_name_value_history_and_offers(known: Door) -> None:
     assert told == [("call", "callcentre"), ("case", "crm")]
     assert [one["number"] for one in context["open_orders"]] == ["90001"]
     assert [one["subject"] for one in context["open_cases"]] == ["Delivery arrived damaged"]
-    assert "an escalated case is open" in context["warnings"]
-    assert {"personal_adviser", "free_delivery"} <= {offer["id"] for offer in context["offers"]}
-    assert all(offer["because"] for offer in context["offers"])
+    assert [offer["id"] for offer in context["offers"]] == ["personal_adviser", "free_delivery"]
+    assert context["offers"][0]["because"] == [
+        "tier is high",
+        "escalated is false",
+        "collection is false",
+        "complained is false",
+    ]
     assert set(context["as_of"]) == {"customer", "value", "interactions", "permissions"}
+
+
+def test_escalated_case_is_warned_of_and_suppresses_what_would_be_sold(known: Door) -> None:
+    known.push("shop", "orders", order(total="154.50"))
+    known.push("crm", "Case", case(Status="Escalated"))
+
+    context = known.get(f"/v1/customers/{quote(HIS_PHONE)}/context?channel=phone", key="CALL_KEY").json()
+
+    assert "an escalated case is open" in context["warnings"]
+    assert context["offers"] == []
 
 
 def test_unchanged_context_is_told_by_its_tag(known: Door) -> None:

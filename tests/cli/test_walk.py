@@ -36,6 +36,21 @@ def test_the_opt_out_reached_the_other_system(walked: Project) -> None:
     assert json.loads(walked.register.read_text(encoding="utf-8"))["r1"]["no_mail"] is True
 
 
+def test_decision_is_tried_with_a_reason_for_every_offer(walked: Project) -> None:
+    tried = json.loads(walked.run("decide", "try", ANN_ID, "--channel", "web", "--json"))
+
+    assert [one["offer"] for one in tried["chosen"]] == ["first_order"]
+    assert {name: reason for name, reason, _ in tried["rejected"]} == {
+        "satisfaction": "other_kind",
+        "personal_adviser": "not_eligible",
+        "free_delivery": "not_eligible",
+        "welcome_back": "not_eligible",
+        "care_plan": "not_eligible",
+    }
+    assert "kind is one of" in walked.run("decide", "try", ANN_ID, "--kind", "gift", code=1)
+    assert not personal(walked.run("decide", "try", ANN_ID))
+
+
 def test_sync_and_reconcile_tell_counts(walked: Project) -> None:
     assert "register people: 2 read" in walked.run("sync", "register", "people")
     walked.fill_register(person("r1", **ANN))

@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid5
 
-import pytest
-
 from onevoice.conversation import (
     Context,
-    ContextRules,
     Known,
     Moment,
-    OfferRules,
+    OffersNow,
     PermissionNow,
     ValueRules,
     candidates_context,
@@ -28,11 +25,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ID = UUID("01900000-0000-7000-8000-000000000001")
 
 
-@pytest.fixture(scope="module")
-def rules() -> ContextRules:
-    value = ValueRules.load(ROOT / "rules" / "value.yaml")
-    offers = OfferRules.load(ROOT / "rules" / "offers.yaml", tiers=value.tier_names, stages=value.stage_names)
-    return ContextRules(value=value, offers=offers)
+VALUE = ValueRules.load(ROOT / "rules" / "value.yaml").judge([], NOW)
 
 
 def _act(kind: str, reason: str) -> Act:
@@ -57,25 +50,26 @@ def _now(permission: Permission, *acts: Act) -> PermissionNow:
     )
 
 
-def _context(rules: ContextRules, *, objected: bool = False, moment: Moment | None = None) -> Context:
+def _context(offers: OffersNow, *, objected: bool = False, moment: Moment | None = None) -> Context:
     known = Known(id=ID, type="person", golden={"name": {"given": "Ann"}}, golden_at=NOW, entries=[], orders=[])
-    return known_context(known, [_now(Permission.UNKNOWN)], rules, moment or Moment(now=NOW), objected=objected)
+    now = moment or Moment(now=NOW)
+    return known_context(known, [_now(Permission.UNKNOWN)], VALUE, offers, now, objected=objected)
 
 
-def test_objection_withholds_every_offer_and_says_why(rules: ContextRules) -> None:
-    plain, objecting = _context(rules).document, _context(rules, objected=True).document
+def test_offers_are_told_with_why_they_are_withheld() -> None:
+    made, none = OffersNow(offers=({"id": "a"},)), OffersNow(withheld="objection to marketing")
+    plain, objecting = _context(made).document, _context(none, objected=True).document
 
-    assert plain["offers"]
-    assert plain["offers_withheld"] is None
+    assert (plain["offers"], plain["offers_withheld"]) == ([{"id": "a"}], None)
     assert (objecting["offers"], objecting["offers_withheld"]) == ([], "objection to marketing")
     assert objecting["warnings"] == ["objects to marketing on every channel"]
 
 
-def test_tag_changes_with_the_answer_and_not_with_the_clock(rules: ContextRules) -> None:
-    first = _context(rules)
+def test_tag_changes_with_the_answer_and_not_with_the_clock() -> None:
+    first = _context(OffersNow())
 
-    assert _context(rules, moment=Moment(now=NOW.replace(hour=13))).etag == first.etag
-    assert _context(rules, objected=True).etag != first.etag
+    assert _context(OffersNow(), moment=Moment(now=NOW.replace(hour=13))).etag == first.etag
+    assert _context(OffersNow(), objected=True).etag != first.etag
 
 
 def test_strictest_permission_stands_with_all_acts_that_say_so() -> None:
@@ -97,22 +91,22 @@ def test_unknown_is_stricter_than_a_grant() -> None:
     assert found.permission is Permission.UNKNOWN
 
 
-def test_candidates_tell_initials_and_town_only(rules: ContextRules) -> None:
+def test_candidates_tell_initials_and_town_only() -> None:
     golden = {"name": {"given": "Ann", "family": "Lee"}, "addresses": [{"kind": "main", "city": "Leeds"}]}
     company = {"name": "Acme Ltd"}
 
-    document = candidates_context([(ID, golden), (ID, company)], [], rules, Moment(now=NOW)).document
+    document = candidates_context([(ID, golden), (ID, company)], [], "self_service", Moment(now=NOW)).document
 
     assert [(one["name"], one["town"]) for one in document["candidates"]] == [("A. L.", "Leeds"), ("A", None)]
 
 
-def test_warning_of_a_prohibition_is_for_the_channel_in_use(rules: ContextRules) -> None:
+def test_warning_of_a_prohibition_is_for_the_channel_in_use() -> None:
     denied = _now(Permission.DENIED, _act("withdrawal", "withdrawal"))
     elsewhere = replace(denied, channel="phone")
     known = Known(id=ID, type="person", golden={}, golden_at=NOW, entries=[], orders=[])
 
     document = known_context(
-        known, [denied, elsewhere], rules, Moment(now=NOW, channel="email"), objected=False
+        known, [denied, elsewhere], VALUE, OffersNow(), Moment(now=NOW, channel="email"), objected=False
     ).document
 
     assert document["warnings"] == ["no marketing by email: withdrawal"]

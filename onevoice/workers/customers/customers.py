@@ -12,15 +12,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from onevoice.consent import Gate
+from onevoice.consent import Gate, Holding
+from onevoice.consent import Question as GateQuestion
 from onevoice.conversation import (
     Context,
-    ContextRules,
     Entry,
     Known,
     Moment,
-    OfferRules,
-    ValueRules,
+    Value,
     anonymous_context,
     candidates_context,
     known_context,
@@ -30,7 +29,7 @@ from onevoice.conversation import (
 from onevoice.errors import RefusedError
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.messages import Act, RecordRef
+from onevoice.messages import ANY, Act, RecordRef
 from onevoice.store import Store
 from onevoice.workers.customers.explanation import (
     CustomerExplanation,
@@ -53,6 +52,7 @@ from onevoice.workers.customers.record import RecordState, load_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
+from onevoice.workers.decisions import Advice, Situation, Tried, customer_facts, load_rules, moment_facts
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.record import Record, load_records
 
@@ -68,7 +68,7 @@ class Customers:
     gate: Gate
     model: Model
     survivorship: Survivorship
-    rules: ContextRules
+    advice: Advice
     judging: Judging
 
     def find(self, reference: str) -> list[UUID]:
@@ -171,6 +171,30 @@ class Customers:
                 return self._candidates(connection, found, asked, moment)
             return self._known(connection, found[0], asked.point, moment)
 
+    def decide(
+        self, reference: str, *, kind: str = "offer", channel: str | None = None, department: str | None = None
+    ) -> Tried:
+        """Return what would be decided for a customer now, with a reason for every offer; nothing is kept.
+
+        Raises:
+            RefusedError: nobody is known under the reference, or more than one; or the kind is unknown.
+        """
+        moment = Moment(now=datetime.now(UTC), channel=channel, department=department)
+        with self.store.transaction() as connection:
+            situation = self.situation(connection, reference, moment)
+            return self.advice.tried(connection, self.advice.question(connection, situation, moment.now, kind=kind))
+
+    def situation(self, connection: Connection, reference: str, moment: Moment) -> Situation:
+        """Return who is there and what counts for a decision; of a point that nobody holds, what is known of it.
+
+        Raises:
+            RefusedError: more than one customer fits the reference; or nobody does, and it is no contact point.
+        """
+        asked = parse_reference(reference)
+        if asked.point is not None and not customers_of(connection, asked):
+            return self._unknown(connection, asked.point, moment)[0]
+        return self._here(connection, _the_one(connection, reference), moment)[0]
+
     def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
         """Say that two customers are one.
 
@@ -238,6 +262,13 @@ class Customers:
         return self.judging.retract(judgement, actor=actor)
 
     def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
+        situation, known, holding, value = self._here(connection, customer, moment)
+        offers = self.advice.offers(connection, situation, moment.now)
+        permissions = permissions_now(self.gate, holding, point)
+        objected = objects_to_marketing(self.gate, holding)
+        return known_context(known, permissions, value, offers, moment, objected=objected)
+
+    def _here(self, connection: Connection, customer: UUID, moment: Moment) -> tuple[Situation, Known, Holding, Value]:
         view = load_view(connection, customer)
         holding = holding_of(connection, customer)
         known = Known(
@@ -248,8 +279,40 @@ class Customers:
             entries=timeline(connection, holding.records, holding.points, holding.acts, limit=CONTEXT_ENTRIES),
             orders=orders_of(connection, holding.records),
         )
-        objected = objects_to_marketing(self.gate, holding)
-        return known_context(known, permissions_now(self.gate, holding, point), self.rules, moment, objected=objected)
+        value = self.advice.rules.value.judge(known.orders, moment.now)
+        situation = Situation(
+            facts=moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, moment.now),
+            oldest=str(customer),
+            anchor=next(str(record.ref) for record in view.records if record.id == view.id),
+            anchors=frozenset(map(str, holding.records)) | holding.points,
+            refused=self._refused(holding, moment),
+        )
+        return situation, known, holding, value
+
+    def _unknown(
+        self, connection: Connection, point: str | None, moment: Moment
+    ) -> tuple[Situation, list[Entry], Holding, Value]:
+        holding = bare_holding(connection, point)
+        entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
+        value = self.advice.rules.value.judge([], moment.now)
+        situation = Situation(
+            facts=moment_facts(moment) | customer_facts(None, {}, value, entries, moment.now),
+            oldest=point or "",
+            anchor=point or "",
+            anchors=holding.points,
+            refused=self._refused(holding, moment),
+        )
+        return situation, entries, holding, value
+
+    def _refused(self, holding: Holding, moment: Moment) -> dict[str, str]:
+        """What the gate refuses in a conversation that the customer began: purpose -> code of the reason."""
+        refused = {}
+        for purpose in self.gate.rules.purposes:
+            asked = GateQuestion(channel=moment.channel or ANY, purpose=purpose, now=moment.now, inbound=True)
+            answer = self.gate.may_contact(holding, asked)
+            if not answer.allowed:
+                refused[purpose] = answer.because[0].code
+        return refused
 
     def _candidates(self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment) -> Context:
         holdings = [holding_of(connection, customer) for customer in found]
@@ -257,37 +320,30 @@ class Customers:
         return candidates_context(
             [(view.id, view.golden) for view in views],
             strictest_of_all(self.gate, holdings, asked.point),
-            self.rules,
+            self.advice.rules.value.default_route,
             moment,
         )
 
     def _anonymous(self, connection: Connection, point: str | None, moment: Moment) -> Context:
-        holding = bare_holding(connection, point)
-        entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
-        return anonymous_context(
-            entries,
-            permissions_now(self.gate, holding, point),
-            self.rules,
-            moment,
-            objected=objects_to_marketing(self.gate, holding),
-        )
+        situation, entries, holding, value = self._unknown(connection, point, moment)
+        offers = self.advice.offers(connection, situation, moment.now)
+        permissions = permissions_now(self.gate, holding, point)
+        objected = objects_to_marketing(self.gate, holding)
+        return anonymous_context(entries, permissions, value, offers, moment, objected=objected)
 
 
 def open_customers(hub: Hub) -> Customers:
-    """Return the customers of a hub, with the rules for value and offers.
+    """Return the customers of a hub, with the rules for value and decisions.
 
     Raises:
         ConfigurationError: a rule is wrong; the text names the key.
     """
-    folder = hub.config.root / "rules"
-    value = ValueRules.load(folder / "value.yaml")
-    offers = OfferRules.load(folder / "offers.yaml", tiers=value.tier_names, stages=value.stage_names)
     return Customers(
         store=hub.store,
         gate=hub.gate,
         model=hub.model,
         survivorship=hub.survivorship,
-        rules=ContextRules(value=value, offers=offers),
+        advice=Advice(load_rules(hub.config.root / "rules")),
         judging=Judging(hub.store, hub.ingest),
     )
 

@@ -1,0 +1,101 @@
+"""`onevoice decide`: what would be decided for a customer, and why every other offer is not made."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from onevoice.cli.customer import Reference
+from onevoice.cli.screen import BAD, done, note, out, print_json, table
+from onevoice.cli.setting import ConfigPath, Json, hub_of
+from onevoice.errors import RefusedError
+
+app = typer.Typer(name="decide", help="What is decided for a customer, and why.", no_args_is_help=True)
+
+
+@app.command("try")
+def try_decision(
+    reference: Reference,
+    kind: Annotated[str, typer.Option("--kind", help="offer, message or question.")] = "offer",
+    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")] = None,
+    department: Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Decide for a customer by the rules as they are now, keep nothing, and give a reason for every offer.
+
+    Example: onevoice decide try phone:+442079460000 --channel phone
+    """
+    from onevoice.workers.customers import open_customers
+
+    with hub_of(config) as hub:
+        tried = open_customers(hub).decide(reference, kind=kind, channel=channel, department=department)
+    if as_json:
+        print_json(tried)
+        return
+    note(f"rules {tried.version}; " + ", ".join(f"{name} {value}" for name, value in tried.facts.items()) + "\n")
+    rows = [
+        (
+            one.offer,
+            f"{one.score:.4g}",
+            f"{one.propensity:.4g}",
+            f"{one.weight:g}",
+            f"{one.worth:g}",
+            _told(one.because),
+        )
+        for one in tried.chosen
+    ]
+    table(["given", "score#", "propensity#", "weight#", "worth#", "because"], rows)
+    out.print()
+    table(["not given", "reason", ""], tried.rejected)
+    for name in tried.failed:
+        out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
+
+
+@app.command("explain")
+def explain(
+    decision: Annotated[UUID, typer.Argument(metavar="ID", help="Id of a decision, as its answer gave it.")],
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Make a stored decision again by the rules and counts of its time, and give a reason for every offer.
+
+    Example: onevoice decide explain 0197a3c4-8a51-7cc2-a0a7-0f4c1d1f5a11
+    """
+    from onevoice.workers.customers import open_customers
+    from onevoice.workers.decisions.desk import Desk
+
+    with hub_of(config) as hub:
+        found = Desk(hub.store, open_customers(hub)).explain(decision)
+    if as_json:
+        print_json(found)
+        return
+    facts = ", ".join(f"{name} {value}" for name, value in found.question["facts"].items())
+    note(f"{found.made_at:%Y-%m-%d %H:%M:%S}, rules {found.ruleset}, counts {found.snapshot}; {facts}\n")
+    rows = [(name, *(f"{number:.4g}" for number in numbers)) for name, *numbers in found.trace["chosen"]]
+    table(["given", "score#", "propensity#", "weight#", "worth#"], rows)
+    out.print()
+    table(["not given", "reason", ""], found.rejected)
+    for name in found.trace["failed"]:
+        out.print(f"raised, and so was out: {name}", style=BAD, markup=False)
+    if not found.reproduced:
+        raise RefusedError("decide: making it again gave another result; please report it as a defect")
+    done("made again: the same, to the last bit")
+
+
+@app.command("learn")
+def learn(config: ConfigPath = None) -> None:
+    """Count all outcomes into a new snapshot; decisions go by it from now on. Run it every hour, or as often as suits.
+
+    Example: onevoice decide learn
+    """
+    from onevoice.workers.customers import open_customers
+    from onevoice.workers.decisions.desk import Desk
+
+    with hub_of(config) as hub:
+        number = Desk(hub.store, open_customers(hub)).learn()
+    done(f"decisions go by snapshot {number}")
+
+
+def _told(because: tuple[str, ...]) -> str:
+    return "; ".join(because)

@@ -1,0 +1,34 @@
+"""Decisions: rules and decision tables, offers and their arbitration, experiments, routing."""
+
+from onevoice.decisions.arbitration import Engine, reasons_by_offer
+from onevoice.decisions.attribute import Attribute, Kind, checked_facts
+from onevoice.decisions.case import failing_cases
+from onevoice.decisions.decision import WORDS, Chosen, Decision, Question, Reason, stored_question
+from onevoice.decisions.offer import KINDS, Offer
+from onevoice.decisions.propensity import NOTHING_SHOWN, Propensity, Snapshot
+from onevoice.decisions.ruleset import DOCUMENTS, Ruleset, World, lint_ruleset, read_ruleset
+
+__all__ = [
+    "DOCUMENTS",
+    "KINDS",
+    "NOTHING_SHOWN",
+    "WORDS",
+    "Attribute",
+    "Chosen",
+    "Decision",
+    "Engine",
+    "Kind",
+    "Offer",
+    "Propensity",
+    "Question",
+    "Reason",
+    "Ruleset",
+    "Snapshot",
+    "World",
+    "checked_facts",
+    "failing_cases",
+    "lint_ruleset",
+    "read_ruleset",
+    "reasons_by_offer",
+    "stored_question",
+]

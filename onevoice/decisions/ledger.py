@@ -1,0 +1,144 @@
+"""The rows of decisions: reserving and consuming caps and budgets, outcomes, counts.
+
+Takes a connection whose transaction the caller ends. The one rule: a budget changes by one conditional update, so that
+no two decisions spend the same; what expired gives back what it held exactly once.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text, update
+
+from onevoice.decisions.offer import Budget
+from onevoice.decisions.outcome import standing
+from onevoice.decisions.propensity import NOTHING_SHOWN, Cell, Snapshot
+from onevoice.store import rows_by_keys, upsert
+from onevoice.store.tables import budget as budget_table
+from onevoice.store.tables import offer_use, outcome, propensity_snapshot
+
+_SCALE = 10_000
+
+
+def take_turns(connection: Connection, name: str) -> None:
+    """Let one transaction at a time go on under a name; SQLite lets only one write at all."""
+    if connection.dialect.name == "postgresql":
+        digest = hashlib.blake2b(f"decision\0{name}".encode(), digest_size=8).digest()
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(digest, signed=True)})
+
+
+def contacts_at(connection: Connection, anchors: Collection[str], now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """Return (offer, when) of all that was given at any of the anchors and stands, the oldest first."""
+    rows = rows_by_keys(
+        connection,
+        offer_use,
+        [offer_use.c.offer, offer_use.c.at, offer_use.c.state, offer_use.c.expires_at],
+        key=["anchor"],
+        keys=[(anchor,) for anchor in anchors],
+    )
+    given = [
+        row for row in rows if row.state in ("consumed", "late") or (row.state == "reserved" and row.expires_at > now)
+    ]
+    return tuple(sorted(((row.offer, row.at) for row in given), key=lambda one: (one[1], one[0])))
+
+
+def reserve_budget(connection: Connection, offer: str, budget: Budget, now: datetime) -> int | None:
+    """Take the cost of one off a budget; returns what was taken, None where the rest does not pay for it."""
+    cost, limit = _scaled(budget.each), _scaled(budget.limit)
+    if _take(connection, offer, cost, limit):
+        return cost
+    _release_expired(connection, offer, now)
+    return cost if _take(connection, offer, cost, limit) else None
+
+
+def save_uses(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Write the reservations of one decision."""
+    upsert(connection, offer_use, rows, key=["decision_id", "offer"])
+
+
+def record_outcome(connection: Connection, row: dict[str, Any]) -> tuple[bool, str | None]:
+    """Write an outcome; returns whether it is news, and the state of the reservation: consumed, late, or None of none.
+
+    The first outcome consumes what the decision reserved, also after its time, unless that was given to others since.
+    """
+    known = select(outcome.c.kind).where(
+        *(outcome.c[name] == row[name] for name in ("decision_id", "offer", "kind", "caller", "event"))
+    )
+    is_news = connection.execute(known).first() is None
+    upsert(connection, outcome, [row], key=["decision_id", "offer", "kind", "caller", "event"])
+    one = (offer_use.c.decision_id == row["decision_id"]) & (offer_use.c.offer == row["offer"])
+    for before, after in (("reserved", "consumed"), ("expired", "late")):
+        connection.execute(update(offer_use).where(one, offer_use.c.state == before).values(state=after))
+    return is_news, connection.execute(select(offer_use.c.state).where(one)).scalar_one_or_none()
+
+
+def latest_snapshot(connection: Connection) -> int:
+    """Return the number of the newest snapshot; 0 before the first."""
+    return connection.execute(select(func.max(propensity_snapshot.c.number))).scalar_one() or 0
+
+
+def load_snapshot(connection: Connection, number: int) -> Snapshot:
+    """Return a snapshot that was made."""
+    if number == 0:
+        return NOTHING_SHOWN
+    cells = select(propensity_snapshot.c.cells).where(propensity_snapshot.c.number == number)
+    return Snapshot.from_stored(number, connection.execute(cells).scalar_one())
+
+
+def make_snapshot(connection: Connection, now: datetime) -> Snapshot:
+    """Count all outcomes of known decisions into the next snapshot; where nothing changed, return the newest."""
+    take_turns(connection, "snapshot")
+    newest = load_snapshot(connection, latest_snapshot(connection))
+    cells = _counted(connection)
+    if cells == newest.cells:
+        return newest
+    made = Snapshot(newest.number + 1, cells)
+    row = {"number": made.number, "cells": made.stored(), "made_at": now}
+    connection.execute(propensity_snapshot.insert().values(row))
+    return made
+
+
+def _counted(connection: Connection) -> dict[Cell, tuple[int, int]]:
+    used = offer_use.c
+    joined = outcome.join(offer_use, (used.decision_id == outcome.c.decision_id) & (used.offer == outcome.c.offer))
+    columns = (used.decision_id, used.offer, used.channel, used.tier, outcome.c.kind, outcome.c.at)
+    said: dict[tuple[UUID, Cell], list[tuple[str, datetime]]] = defaultdict(list)
+    for row in connection.execute(select(*columns).select_from(joined)):
+        said[row.decision_id, (row.offer, row.channel, row.tier)].append((row.kind, row.at))
+    cells: dict[Cell, tuple[int, int]] = {}
+    for (_, cell), reported in said.items():
+        shown, accepted = cells.get(cell, (0, 0))
+        cells[cell] = (shown + 1, accepted + (standing(reported) == "accepted"))
+    return cells
+
+
+def _take(connection: Connection, offer: str, cost: int, limit: int) -> bool:
+    upsert(connection, budget_table, [{"offer": offer, "used": 0}], key=["offer"])
+    taken = connection.execute(
+        update(budget_table)
+        .where(budget_table.c.offer == offer, budget_table.c.used + cost <= limit)
+        .values(used=budget_table.c.used + cost)
+    )
+    return taken.rowcount == 1
+
+
+def _release_expired(connection: Connection, offer: str, now: datetime) -> None:
+    ended = connection.execute(
+        update(offer_use)
+        .where(offer_use.c.offer == offer, offer_use.c.state == "reserved", offer_use.c.expires_at <= now)
+        .values(state="expired")
+        .returning(offer_use.c.cost)
+    )
+    freed = sum(row.cost for row in ended)
+    if freed:
+        connection.execute(
+            update(budget_table).where(budget_table.c.offer == offer).values(used=budget_table.c.used - freed)
+        )
+
+
+def _scaled(amount: Decimal) -> int:
+    return int((amount * _SCALE).to_integral_value())

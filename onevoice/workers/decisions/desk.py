@@ -1,0 +1,285 @@
+"""Decisions that are kept: made once for a key, reserved, explained, followed by outcomes.
+
+Joins the rooms: customers and their facts, the gate's refusals, the rules, the ledger. The one rule: a decision, what
+it reserves and its trace are one transaction, and what is stored is enough to make it again.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import uuid_utils
+from sqlalchemy import Connection, Row, select
+
+from onevoice.conversation import Moment
+from onevoice.decisions import (
+    WORDS,
+    Decision,
+    Engine,
+    Question,
+    reasons_by_offer,
+    stored_question,
+)
+from onevoice.decisions.ledger import (
+    load_snapshot,
+    make_snapshot,
+    record_outcome,
+    reserve_budget,
+    save_uses,
+    take_turns,
+)
+from onevoice.decisions.outcome import OUTCOMES
+from onevoice.decisions.propensity import NO_CHANNEL
+from onevoice.errors import ConflictError, RefusedError
+from onevoice.messages import Json
+from onevoice.store import Store, upsert
+from onevoice.store.tables import decision as decision_table
+from onevoice.store.tables import ruleset as ruleset_table
+from onevoice.workers.customers import Customers
+from onevoice.workers.decisions.advice import told_offer
+from onevoice.workers.decisions.rules import rules_of, stored_documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a touch point asks to be decided, in a conversation that the customer began.
+
+    Attributes:
+        facts: attributes that `rules/decisions.yaml` declares, and `need`, `language` and the like where the touch
+            point knows better than the hub.
+    """
+
+    ref: str
+    kind: str = "offer"
+    channel: str | None = None
+    department: str | None = None
+    limit: int = 3
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What became of one offer of a decision; `event` is the source's own id of it."""
+
+    offer: str
+    kind: str
+    event: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeResult:
+    """What an outcome brought about.
+
+    Attributes:
+        state: recorded, repeated, or waiting where no such decision is known.
+        reservation: consumed, or late where it was given to others meanwhile; None where the decision is not known.
+    """
+
+    state: str
+    reservation: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A stored decision, made again.
+
+    Attributes:
+        reproduced: making it again gave the stored trace, to the last bit.
+        rejected: (offer, reason, the reason in words).
+    """
+
+    id: UUID
+    made_at: datetime
+    ruleset: str
+    snapshot: int
+    reproduced: bool
+    question: Json
+    trace: Json
+    rejected: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Decides for one hub; to be used by any number of threads."""
+
+    store: Store
+    customers: Customers
+
+    def decide(self, asked: Asked, *, caller: str, key: str, now: datetime | None = None) -> Json:
+        """Decide, keep it and reserve what it gives; the same key again returns what was stored.
+
+        Raises:
+            ConflictError: the key was used for another question.
+            RefusedError: the reference fits several or is no contact point that nobody holds, a fact is of the wrong
+                kind, or the kind is unknown.
+        """
+        moment = now or datetime.now(UTC)
+        digest = _hash(asked)
+        with self.store.transaction() as connection:
+            take_turns(connection, f"{caller}\0{key}")
+            known = (decision_table.c.caller == caller) & (decision_table.c.idempotency_key == key)
+            stored = connection.execute(select(decision_table).where(known)).one_or_none()
+            if stored is None:
+                return self._made(
+                    connection, asked, moment, {"caller": caller, "idempotency_key": key, "asked_hash": digest}
+                )
+        if stored.asked_hash != digest:
+            raise ConflictError("decision: this Idempotency-Key was used for another question; take a new one")
+        answer: Json = stored.answer
+        return answer
+
+    def report(self, decision: UUID, said: Reported, *, caller: str) -> OutcomeResult:
+        """Take an outcome; the same one again changes nothing, and one of an unknown decision waits.
+
+        Raises:
+            RefusedError: the decision did not give this offer, or there is no such kind.
+        """
+        if said.kind not in OUTCOMES:
+            raise RefusedError(f"outcome: kind is one of {', '.join(OUTCOMES)}")
+        row = {
+            "decision_id": decision,
+            "offer": said.offer,
+            "kind": said.kind,
+            "caller": caller,
+            "event": said.event,
+            "at": said.at,
+            "recorded_at": datetime.now(UTC),
+        }
+        with self.store.transaction() as connection:
+            found = connection.execute(
+                select(decision_table.c.answer).where(decision_table.c.id == decision)
+            ).scalar_one_or_none()
+            if found is not None and said.offer not in {offer["id"] for offer in found["offers"]}:
+                raise RefusedError("outcome: the decision did not give this offer")
+            is_news, reservation = record_outcome(connection, row)
+        state = "waiting" if found is None else "recorded" if is_news else "repeated"
+        return OutcomeResult(state=state, reservation=reservation)
+
+    def explain(self, decision: UUID) -> Explained:
+        """Make a stored decision again, by the rules and counts that it was made by.
+
+        Raises:
+            RefusedError: there is none under this id.
+        """
+        with self.store.transaction() as connection:
+            row = connection.execute(select(decision_table).where(decision_table.c.id == decision)).one_or_none()
+            if row is None:
+                raise RefusedError("decision: none is known under this id")
+            engine = _engine_of(connection, row)
+        trace = engine.decide(stored_question(row.question, engine.ruleset.inputs)).trace()
+        reasons = reasons_by_offer(engine.ruleset, row.trace["rejected"])
+        return Explained(
+            id=row.id,
+            made_at=row.made_at,
+            ruleset=row.ruleset,
+            snapshot=row.snapshot,
+            reproduced=orjson.loads(orjson.dumps(trace)) == row.trace,
+            question=row.question,
+            trace=row.trace,
+            rejected=tuple((name, reason.value, WORDS[reason]) for name, reason in reasons.items()),
+        )
+
+    def learn(self, now: datetime | None = None) -> int:
+        """Count the outcomes into a new snapshot of propensities; returns its number."""
+        with self.store.transaction() as connection:
+            return make_snapshot(connection, now or datetime.now(UTC)).number
+
+    def _made(self, connection: Connection, asked: Asked, now: datetime, request: Mapping[str, str]) -> Json:
+        advice = self.customers.advice
+        moment = Moment(now=now, channel=asked.channel, department=asked.department)
+        situation = self.customers.situation(connection, asked.ref, moment)
+        take_turns(connection, situation.oldest)
+        engine = advice.engine(connection)
+        kept = {
+            "version": engine.ruleset.version,
+            "documents": stored_documents(advice.rules.documents),
+            "first_used_at": now,
+        }
+        upsert(connection, ruleset_table, [kept], key=["version"])
+        asking = advice.question(connection, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
+        question, made, costs = _paid(connection, engine, asking)
+        answer = _answer(engine, question, made)
+        row = {
+            "id": UUID(answer["id"]),
+            **request,
+            "anchor": situation.anchor,
+            "ruleset": engine.ruleset.version,
+            "snapshot": engine.propensity.number,
+            "question": question.stored(),
+            "trace": made.trace(),
+            "answer": answer,
+            "made_at": now,
+        }
+        connection.execute(decision_table.insert().values(row))
+        save_uses(connection, [_use(row, engine, question, one.offer, costs) for one in made.chosen])
+        return answer
+
+
+def _answer(engine: Engine, question: Question, made: Decision) -> Json:
+    offers = []
+    for one in made.chosen:
+        told = told_offer(engine.ruleset, one)
+        ends = min(told["expires_at"], question.now + engine.ruleset.offer(one.offer).holds)
+        offers.append(told | {"expires_at": ends, "score": one.score})
+    document = {
+        "id": str(uuid_utils.uuid7()),
+        "made_at": question.now,
+        "ruleset": engine.ruleset.version,
+        "snapshot": engine.propensity.number,
+        "arms": {name: {"arm": arm, "probability": share} for name, (arm, share) in made.arms.items()},
+        "offers": offers,
+    }
+    answer: Json = orjson.loads(orjson.dumps(document, option=orjson.OPT_UTC_Z))
+    return answer
+
+
+def _use(row: Json, engine: Engine, question: Question, offer: str, costs: Mapping[str, int]) -> Json:
+    return {
+        "decision_id": row["id"],
+        "offer": offer,
+        "anchor": row["anchor"],
+        "channel": question.facts["channel"] or NO_CHANNEL,
+        "tier": question.facts["tier"] or NO_CHANNEL,
+        "cost": costs.get(offer, 0),
+        "state": "reserved",
+        "at": question.now,
+        "expires_at": question.now + engine.ruleset.offer(offer).holds,
+    }
+
+
+def _paid(connection: Connection, engine: Engine, question: Question) -> tuple[Question, Decision, dict[str, int]]:
+    """Decide, and take what the offers cost off their budgets; one that cannot be paid for is out, and it goes on."""
+    costs: dict[str, int] = {}
+    while True:
+        made = engine.decide(question)
+        wanted = sorted({one.offer for one in made.chosen} - costs.keys())
+        spent = set()
+        for name in wanted:  # in one order for all, so that no two wait for each other
+            budget = engine.ruleset.offer(name).budget
+            if budget is None:
+                continue
+            cost = reserve_budget(connection, name, budget, question.now)
+            if cost is None:
+                spent.add(name)
+            else:
+                costs[name] = cost
+        if not spent:
+            return question, made, costs
+        question = replace(question, spent=question.spent | spent)
+
+
+def _engine_of(connection: Connection, row: Row[Any]) -> Engine:
+    documents = connection.execute(
+        select(ruleset_table.c.documents).where(ruleset_table.c.version == row.ruleset)
+    ).scalar_one()
+    return Engine(rules_of(documents).ruleset, load_snapshot(connection, row.snapshot))
+
+
+def _hash(asked: Asked) -> str:
+    packed = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.blake2b(packed, digest_size=16).hexdigest()

@@ -1,0 +1,78 @@
+"""The facts about one customer at one moment, gathered from what the rooms know of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from onevoice.conversation import Entry, Moment, Value
+from onevoice.messages import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Who is there, and what counts for a decision about them in a conversation that they began.
+
+    Attributes:
+        oldest: id of the customer's oldest record, or the contact point of somebody unknown.
+        anchor: that record, or the contact point: what a decision hangs on.
+        anchors: all records and contact points at which earlier decisions count.
+        refused: purposes that the gate refuses -> why.
+    """
+
+    facts: Json
+    oldest: str
+    anchor: str
+    anchors: frozenset[str]
+    refused: Mapping[str, str]
+
+
+_OPEN_ORDERS = ("open", "paid")
+_OPEN_CASES = ("open", "escalated")
+_MONTH, _INSIGHT = timedelta(days=30), timedelta(days=90)
+
+
+def moment_facts(moment: Moment) -> dict[str, Any]:
+    """Return what is known of the moment, whoever it is: a channel, a department, and who began."""
+    return {"channel": moment.channel, "department": moment.department, "known_customer": False}
+
+
+def customer_facts(kind: str | None, golden: Json, value: Value, entries: Sequence[Entry], now: datetime) -> Json:
+    """Return what is known of a customer.
+
+    Args:
+        kind: person or organisation.
+        entries: its latest interactions, orders and acts, the newest first.
+    """
+    said = [entry for entry in entries if entry.type == "interaction"]
+    cases = [entry.details for entry in said if entry.details.get("kind") == "case"]
+    addresses = golden.get("addresses") or ()
+    return {
+        "known_customer": kind is not None,
+        "type": kind,
+        "tier": value.tier,
+        "stage": value.stage,
+        "amount": value.amount,
+        "orders": value.orders,
+        "days_since_order": (now - value.last_order_at).days if value.last_order_at else None,
+        "language": golden.get("language"),
+        "country": addresses[0].get("country") if addresses else None,
+        "open_orders": sum(e.type == "order" and e.details.get("status") in _OPEN_ORDERS for e in entries),
+        "open_cases": sum(case.get("outcome") in _OPEN_CASES for case in cases),
+        "escalated": any(case.get("outcome") == "escalated" for case in cases),
+        "complained": any(e.details.get("kind") == "complaint" and now - e.time <= _MONTH for e in said),
+        "collection": any(e.details.get("kind") == "collection" and e.details.get("outcome") == "open" for e in said),
+        "interactions_30_days": sum(now - entry.time <= _MONTH for entry in said),
+        "days_since_interaction": (now - said[0].time).days if said else None,
+        "last_department": _latest(said, "department"),
+        "last_agent": _latest(said, "agent"),
+        "insights": sorted({e.details["outcome"] for e in said if _is_insight(e, now)}),
+    }
+
+
+def _latest(said: Sequence[Entry], name: str) -> str | None:
+    return next((entry.details[name] for entry in said if entry.details.get(name)), None)
+
+
+def _is_insight(entry: Entry, now: datetime) -> bool:
+    return entry.details.get("kind") == "insight" and "outcome" in entry.details and now - entry.time <= _INSIGHT

@@ -1,0 +1,172 @@
+"""Decisions over HTTP: made once for a key, capped, followed by outcomes, made again after the rules changed."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from onevoice.store.tables import act
+from onevoice.store.tables import decision as decision_table
+from onevoice.workers.customers import open_customers
+from onevoice.workers.decisions import Advice
+from onevoice.workers.decisions.desk import Asked, Desk, Reported
+from onevoice.workers.decisions.rules import rules_of, stored_documents
+from tests.api.door import Door
+from tests.api.records import account, contact, debtor, do_not_call, order, stranger
+
+HIS_PHONE = "phone:+447400123456"
+AT = "2026-11-02T12:00:00Z"
+
+
+def ask(door: Door, key: str = "1", *, caller: str = "CALL_KEY", **more: Any) -> Any:
+    body = {"ref": HIS_PHONE, "channel": "phone"} | more
+    return door.post("/v1/decisions", body, key=caller, headers={"Idempotency-Key": key})
+
+
+def ids(answer: Any) -> list[str]:
+    return [offer["id"] for offer in answer.json()["offers"]]
+
+
+def report(door: Door, decision: str, kind: str = "shown", event: str = "e1", offer: str = "personal_adviser") -> Any:
+    body = {"offer": offer, "kind": kind, "event": event, "at": AT}
+    return door.post(f"/v1/decisions/{decision}/outcomes", body, key="CALL_KEY")
+
+
+def objection(point: str) -> dict[str, Any]:
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    return {
+        "id": uuid4(), "kind": "objection", "channel": "phone", "purpose": "marketing", "controller": "default",
+        "reason": "objection", "time": at, "recorded_at": at, "evidence": {}, "anchor_point": point,
+        "source_system": "callcentre", "source_stream": "call", "source_key": "c1",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def buyer(door: Door) -> Door:
+    """He is in three systems and has bought enough to be in the high tier."""
+    door.push("crm", "Contact", contact())
+    door.push("erp", "customers", debtor())
+    door.push("shop", "customers", account())
+    door.push("shop", "orders", order(total="154.50"))
+    return door
+
+
+def test_same_key_returns_the_stored_decision_and_another_question_is_refused(buyer: Door) -> None:
+    first, again = ask(buyer), ask(buyer)
+
+    assert first.status_code == 200, first.text
+    assert ids(first) == ["personal_adviser", "free_delivery"]
+    assert again.json() == first.json()
+    assert ask(buyer, limit=1).status_code == 409
+    assert ask(buyer, caller="SHOP_KEY").json()["id"] != first.json()["id"]
+    with buyer.hub.store.transaction() as connection:
+        assert connection.execute(select(func.count()).select_from(decision_table)).scalar_one() == 2
+    assert buyer.post("/v1/decisions", {"ref": HIS_PHONE}).status_code == 422
+
+
+def test_decision_is_made_again_to_the_last_bit(buyer: Door) -> None:
+    made = ask(buyer, facts={"basket": 12.34}).json()
+
+    explained = buyer.get(f"/v1/decisions/{made['id']}").json()
+
+    assert explained["reproduced"] is True
+    assert explained["question"]["facts"]["basket"] == "12.34"
+    assert ["first_order", "not_eligible", "its `eligible` does not hold"] in explained["rejected"]
+    assert buyer.get(f"/v1/decisions/{made['id']}", key="CALL_KEY").status_code == 403
+    assert buyer.get(f"/v1/decisions/{uuid4()}").status_code == 409
+
+
+def test_somebody_unknown_gets_the_first_order_and_what_is_no_point_nothing(door: Door) -> None:
+    assert ids(ask(door, ref="phone:+442079460999")) == ["first_order"]
+    assert ask(door, "2", ref=f"{uuid4()}").status_code == 409
+
+
+def test_number_that_must_not_be_called_still_gets_offers_when_he_calls(buyer: Door) -> None:
+    buyer.push("callcentre", "do_not_call", do_not_call())
+
+    assert ids(ask(buyer)) == ["personal_adviser", "free_delivery"]
+
+
+def test_reference_that_fits_several_decides_nothing(buyer: Door) -> None:
+    buyer.push("crm", "Contact", stranger(Id="003OV0000000Z55", MobilePhone="+447400123456"))
+
+    assert ask(buyer).status_code == 409
+
+
+def test_facts_that_are_not_declared_or_of_another_kind_are_refused_without_their_value(buyer: Door) -> None:
+    for number, facts in enumerate(({"weather": "secret"}, {"basket": "secret"}, {"basket": True})):
+        answer = ask(buyer, str(number), facts=facts)
+        assert answer.status_code == 409
+        assert "secret" not in answer.text
+
+
+def test_outcomes_are_idempotent_consume_and_wait_for_unknown_decisions(buyer: Door) -> None:
+    decision = ask(buyer).json()["id"]
+
+    assert report(buyer, decision).json() == {"state": "recorded", "reservation": "consumed"}
+    assert report(buyer, decision).json() == {"state": "repeated", "reservation": "consumed"}
+    assert report(buyer, decision, "accepted").json()["state"] == "recorded"
+    assert report(buyer, decision, offer="first_order").status_code == 409
+    assert report(buyer, decision, "thrown").status_code == 422
+    waiting = report(buyer, str(uuid4()))
+    assert (waiting.status_code, waiting.json()["state"]) == (202, "waiting")
+
+
+def test_learning_moves_propensity_and_what_was_decided_before_stays_what_it_was(buyer: Door) -> None:
+    desk = Desk(buyer.hub.store, open_customers(buyer.hub))
+    before = ask(buyer, "before", ref="phone:+442079460998").json()
+    for number in range(50):
+        asked = Asked(ref=f"phone:+44207946{number:04}", channel="phone", facts={})
+        made = desk.decide(asked, caller="system:callcentre", key=f"learn-{number}")
+        said = Reported(offer="first_order", kind="accepted", event=str(number), at=datetime(2026, 11, 2, tzinfo=UTC))
+        desk.report(UUID(made["id"]), said, caller="system:callcentre")
+
+    number = desk.learn()
+
+    after = ask(buyer, "after", ref="phone:+442079460999").json()
+    assert (before["snapshot"], after["snapshot"], number) == (0, 1, 1)
+    assert after["offers"][0]["score"] / before["offers"][0]["score"] == pytest.approx((51 / 70) / (1 / 20))
+    for decision in (before, after):
+        assert buyer.get(f"/v1/decisions/{decision['id']}").json()["reproduced"] is True
+
+
+def test_decision_is_made_again_by_the_rules_of_its_time(buyer: Door) -> None:
+    made = ask(buyer).json()
+    customers = open_customers(buyer.hub)
+    documents = deepcopy(customers.advice.rules.documents)
+    documents["offers"] = {"only": documents["offers"]["free_delivery"]}
+    changed = Desk(buyer.hub.store, replace(customers, advice=Advice(rules_of(stored_documents(documents)))))
+
+    new = changed.decide(Asked(ref=HIS_PHONE, channel="phone", facts={}), caller="operator:anna", key="new")
+
+    assert [offer["id"] for offer in new["offers"]] == ["only"]
+    assert changed.explain(UUID(made["id"])).reproduced
+    assert changed.explain(UUID(new["id"])).reproduced
+    assert changed.explain(UUID(made["id"])).ruleset != new["ruleset"]
+
+
+def test_cap_counts_at_the_anchors_so_that_the_group_is_full_after_twelve(buyer: Door) -> None:
+    given = [ids(ask(buyer, str(number), limit=2)) for number in range(7)]
+
+    assert given == [["personal_adviser", "free_delivery"]] * 6 + [[]]
+    assert buyer.get(f"/v1/customers/{HIS_PHONE}/context?channel=phone").json()["offers"] == []
+
+
+def test_objection_withholds_marketing_here_and_in_the_context(buyer: Door) -> None:
+    with buyer.hub.store.transaction() as connection:
+        connection.execute(act.insert().values(objection(HIS_PHONE)))
+
+    answer = ask(buyer)
+
+    assert ids(answer) == []
+    explained = buyer.get(f"/v1/decisions/{answer.json()['id']}").json()
+    assert explained["question"]["refused"]["marketing"] == "prohibited"
+    assert ["personal_adviser", "not_permitted", "the gate refuses its purpose"] in explained["rejected"]
+    context = buyer.get(f"/v1/customers/{HIS_PHONE}/context?channel=phone").json()
+    assert (context["offers"], context["offers_withheld"]) == ([], "the gate refuses marketing: prohibited")
