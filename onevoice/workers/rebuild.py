@@ -32,7 +32,7 @@ class Difference:
     """One thing that stands otherwise than it would be computed now; `what` holds names and ids, no values.
 
     Attributes:
-        kind: profile, grouping, golden, missing or superfluous.
+        kind: profile, pair, grouping, golden, missing or superfluous.
         subject: the record or customer.
     """
 

@@ -247,6 +247,7 @@ def test_pinned_value_is_shown_and_taken_back(walked: Project) -> None:
 def test_rebuild_finds_what_does_not_follow_from_the_records(walked: Project) -> None:
     assert "4 records in 3 customers: no difference" in walked.run("rebuild", "--check")
     assert "--check" in walked.run("rebuild", code=1)
+    assert "4 records in 3 customers: no difference" in walked.run("rebuild", "--oracle")
     bob, cid = (
         walked.json("customer", "show", ref)["customer"]["id"]
         for ref in ("rec:register:people:r2", "rec:ledger:people:p2")

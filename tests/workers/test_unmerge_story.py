@@ -9,6 +9,7 @@ import pytest
 
 from onevoice.messages import Json
 from onevoice.workers.customers.judging import Judging
+from onevoice.workers.ingest import accept
 from tests.workers.walk import CRM, ERP, SHOP, Walk, at_rest
 
 NUMBER = "+447400123456"
@@ -57,6 +58,18 @@ def inside(walk: Walk) -> Json:
 def test_a_wrong_merge_taken_back_leaves_only_the_edit_of_somebody_else(
     walk: Walk, new_walk: Callable[[], Walk], rereads: int
 ) -> None:
+    play(walk, new_walk(), rereads)
+
+
+def test_mutant_that_takes_an_echo_for_a_claim_is_caught(
+    new_walk: Callable[[], Walk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accept, "is_echo", lambda *_: False)
+    with pytest.raises(AssertionError):
+        play(new_walk(), new_walk(), 1)
+
+
+def play(walk: Walk, never: Walk, rereads: int) -> None:
     begin(walk)
     before = outside(walk)
     judging = Judging(walk.store, walk.ingest)
@@ -75,7 +88,7 @@ def test_a_wrong_merge_taken_back_leaves_only_the_edit_of_somebody_else(
     judging.retract(merged.judgements[0].id, actor="ann")
     walk.settle()
 
-    never = begin(new_walk())
+    begin(never)
     edit(never)
     never.settle()
     assert outside(walk) == outside(never)

@@ -1,8 +1,8 @@
 """The review queue: pairs of customers whose evidence a person must weigh, those with most at stake first.
 
 Takes stored pairs, gives items. The one rule: an item is any two customers between whom evidence of review or better
-stands and no judgement; deciding it, either way, takes it out. Evidence of a link between two customers is a weak
-bridge: grouping would not join two groups over it.
+stands and no judgement; deciding it, either way, takes it out. Evidence of a link between two customers is a
+bridge that grouping did not take.
 """
 
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ class ReviewItem:
     """Two customers that may be one.
 
     Attributes:
-        kind: "review", the evidence is between the marks; or "bridge", it is over the link mark and joins no groups.
+        kind: "review", the evidence is between the marks; or "bridge", it is over the link mark and not taken.
         a: of all pairs of records between the two, the one whose evidence is strongest.
         score: in bits.
         records: how many records the two customers have.
