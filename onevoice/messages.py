@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 Json: TypeAlias = dict[str, Any]
@@ -41,8 +41,9 @@ class Lane(StrEnum):
     RECORD = "record"
 
 
-class RecordRef(NamedTuple):
-    """The crosswalk key of a source record; a tuple, since every step of the walk makes and looks up thousands."""
+@dataclass(frozen=True, slots=True, order=True)
+class RecordRef:
+    """The crosswalk key of a source record."""
 
     system: str
     stream: str

@@ -51,7 +51,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; dataclasses and named tuples as objects, times in ISO 8601."""
+    """Print a value as JSON; dataclasses as objects, times in ISO 8601."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, default=str) + "\n")
 
 
@@ -59,8 +59,6 @@ def plain(value: Any) -> Any:
     """Return a value made of dictionaries, lists and texts alone."""
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return plain(value._asdict())
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, dict):
