@@ -1,6 +1,6 @@
 """Consent: acts, their fold into permissions, and the one gate. Prohibition reads wide, permission reads narrow."""
 
-from onevoice.consent.gate import Gate
+from onevoice.consent.gate import Gate, strictest
 from onevoice.consent.observation import FlagAct, Observation, acts_of_flag, observe, points_since
 from onevoice.consent.question import Answer, Because, Contacted, Holding, Question, Verdict
 from onevoice.consent.rules import ConsentRules
@@ -19,4 +19,5 @@ __all__ = [
     "acts_of_flag",
     "observe",
     "points_since",
+    "strictest",
 ]

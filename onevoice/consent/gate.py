@@ -108,13 +108,7 @@ class Gate:
         answers = [(one, self.may_contact(one, asked)) for one in holders]
         living = [(one, answer) for one, answer in answers if not self._died(one, asked)]
         counted = [answer for _, answer in living or answers] or [self.may_contact(bare, asked)]
-        refusals = [answer for answer in counted if not answer.allowed]
-        order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
-        return Answer(
-            allowed=not refusals,
-            permission=min((answer.permission for answer in counted), key=order.index),
-            because=_unique([one for answer in refusals or counted for one in answer.because]),
-        )
+        return strictest(counted)
 
     def standing(self, holding: Holding, asked: Question) -> list[Standing]:
         """Return the prohibitions that deny this, the most recent first."""
@@ -237,6 +231,17 @@ class Gate:
 
     def _died(self, holding: Holding, asked: Question) -> bool:
         return any(self.rules.reason(one.act.reason).spares_shared for one in self.standing(holding, asked))
+
+
+def strictest(answers: Collection[Answer]) -> Answer:
+    """Return several answers to one question as one: no, if one of them is no, with the reasons of all that are."""
+    refusals = [answer for answer in answers if not answer.allowed]
+    order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+    return Answer(
+        allowed=not refusals,
+        permission=min((answer.permission for answer in answers), key=order.index),
+        because=_unique([one for answer in refusals or answers for one in answer.because]),
+    )
 
 
 def _grants(act: Act, holding: Holding, asked: Question) -> bool:

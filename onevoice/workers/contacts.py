@@ -16,7 +16,7 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from sqlalchemy import Connection, Row, select, update
 
-from onevoice.consent import Answer, Contacted, Gate, Holding, Question
+from onevoice.consent import Answer, Contacted, Gate, Holding, Question, strictest
 from onevoice.consent.holdings import acts_at, holdings_of
 from onevoice.errors import RefusedError
 from onevoice.messages import RecordRef
@@ -141,11 +141,15 @@ class Contacts:
             return Redeemed(id=row.id, committed=answer.allowed, answer=answer)
 
     def _locked(self, connection: Connection, row: Row[Any]) -> UUID | None:
-        """Take the locks and return whose contact it is now; the customer may have been merged meanwhile."""
+        """Take the locks and return whose contact it is now; customers may have been merged meanwhile.
+
+        Whoever holds the point is locked too: their acts and caps may count.
+        """
         while True:
-            holder = _customer_of(connection, row.record_id)
-            lock_names(connection, lock_names_of(points={row.point}, threads={row.thread}, customers={holder}))
-            if _customer_of(connection, row.record_id) == holder:
+            holder, others = _customer_of(connection, row.record_id), _holders(connection, row.point)
+            customers = {holder, *others}
+            lock_names(connection, lock_names_of(points={row.point}, threads={row.thread}, customers=customers))
+            if (_customer_of(connection, row.record_id), _holders(connection, row.point)) == (holder, others):
                 return holder
 
     def _answer(self, connection: Connection, wish: Wish, now: datetime) -> tuple[UUID | None, Answer]:
@@ -166,18 +170,21 @@ class Contacts:
         return holder, self._judge(connection, holder, asked)
 
     def _judge(self, connection: Connection, holder: UUID | None, asked: Question) -> Answer:
-        if holder is not None:
-            return self.gate.may_contact(_holdings(connection, [holder], asked.now)[holder], asked)
-        point = asked.point
-        holders = customers_of(connection, Reference(point=point)) if point is not None else []
-        points = frozenset({point} if point is not None else ())
-        bare = Holding(
-            records=frozenset(),
-            points=points,
-            acts=acts_at(connection, (), points),
-            contacts=_contacts(connection, {}, points, asked.now).get(point, []) if point is not None else [],
-        )
-        return self.gate.may_contact_point(list(_holdings(connection, holders, asked.now).values()), bare, asked)
+        """Ask the gate; a point that the customer does not carry also needs the leave of all who do."""
+        own = _holdings(connection, [holder], asked.now)[holder] if holder is not None else None
+        if own is not None and (asked.point is None or asked.point in own.points):
+            return self.gate.may_contact(own, asked)
+        others = [one for one in _holders(connection, asked.point) if one != holder]
+        held = list(_holdings(connection, others, asked.now).values())
+        bare = _bare(connection, asked)
+        if own is None:
+            return self.gate.may_contact_point(held, bare, asked)
+        acts = {act.id: act for act in (*own.acts, *bare.acts)}
+        own = replace(own, acts=list(acts.values()), contacts=[*own.contacts, *bare.contacts])
+        answers = [self.gate.may_contact(own, asked)]
+        if held:
+            answers.append(self.gate.may_contact_point(held, bare, asked))
+        return strictest(answers)
 
 
 def point_of(text: str) -> str:
@@ -216,6 +223,22 @@ def _refuse_token(row: Row[Any] | None, point: str | None, purpose: str, content
 
 def _hash(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _holders(connection: Connection, point: str | None) -> list[UUID]:
+    return customers_of(connection, Reference(point=point)) if point is not None else []
+
+
+def _bare(connection: Connection, asked: Question) -> Holding:
+    """Return what is known of the point itself, whoever holds it."""
+    points = frozenset({asked.point} if asked.point is not None else ())
+    made = _contacts(connection, {}, points, asked.now)
+    return Holding(
+        records=frozenset(),
+        points=points,
+        acts=acts_at(connection, (), points),
+        contacts=[one for point in points for one in made.get(point, ())],
+    )
 
 
 def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:

@@ -14,8 +14,11 @@ from onevoice.bus import Delivery, envelope_json
 from onevoice.errors import FencedError
 from onevoice.messages import Envelope
 from onevoice.store import Lease, Store, keep_out, open_store
+from onevoice.store.locks import lock_names, lock_names_of
+from onevoice.workers.contacts import Contacts, Wish
 from onevoice.workers.customers import Customers, open_customers
 from onevoice.workers.customers.judging import Judging
+from onevoice.workers.customers.reference import customers_of, parse_reference
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest import Ingest
 from tests.api.records import account, call, contact, debtor, do_not_call, order, stranger
@@ -125,3 +128,27 @@ def test_judgement_takes_the_lease_from_nobody(master: Master) -> None:
     assert len(master.customers.show(HIS).records) == 3
     with pytest.raises(FencedError):
         master.take(RECORDS[4], lease=replace(lease, fence=lease.fence - 1))
+
+
+def test_a_redemption_for_a_point_alone_waits_for_whoever_holds_it(master: Master) -> None:
+    """The caps of a customer count the contacts at all its points, so one lock per point would let two pass."""
+    master.take(*RECORDS[:1])
+    contacts = Contacts(store=master.store, gate=master.hub.gate)
+    mail = "email:william.marshall@example.com"
+    token = contacts.offer(Wish(reference=mail, channel="email", purpose="service"), content="Hello").token
+    assert token is not None
+    done = threading.Event()
+
+    def redeem() -> None:
+        contacts.redeem(token, point=mail, purpose="service", content="Hello")
+        done.set()
+
+    with master.store.transaction() as connection:
+        lock_names(connection, lock_names_of(customers=customers_of(connection, parse_reference(HIS))))
+        thread = threading.Thread(target=redeem)
+        thread.start()
+        waited = not done.wait(1.0)
+    thread.join(20)
+
+    assert waited
+    assert done.is_set()
