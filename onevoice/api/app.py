@@ -11,6 +11,8 @@ from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import RESPONSES, install
 from onevoice.api.wiring import Fuse
+from onevoice.contracts import Contracts
+from onevoice.workers.acts import Acts
 from onevoice.workers.contacts import Contacts
 from onevoice.workers.customers import open_customers
 from onevoice.workers.decisions.desk import Desk
@@ -39,6 +41,8 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     app.state.hub = hub
     app.state.customers = open_customers(hub)
     app.state.contacts = Contacts(store=hub.store, gate=hub.gate)
+    act = Contracts(hub.config.root / "schemas").canonical("act")
+    app.state.acts = Acts(contract=act, store=hub.store, ingest=hub.ingest, gate=hub.gate)
     app.state.desk = Desk(hub.store, app.state.customers)
     app.state.keys = Keys.load(hub.config)
     app.state.fuse = Fuse(hub, most_waiting)

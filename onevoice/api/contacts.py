@@ -14,11 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from onevoice.api.caller import AnyCaller
 from onevoice.api.problem import ProblemError
-from onevoice.api.wiring import HubHere
 from onevoice.consent import Answer
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Channel, RecordRef
-from onevoice.workers.acts import Acts
+from onevoice.workers.acts import HUB, Acts
 from onevoice.workers.contacts import Contacts, Offered, Redeemed, Wish, point_of
 from onevoice.workers.customers.reference import parse_reference
 
@@ -79,7 +78,7 @@ class Terms(_Body):
 
 
 class Said(_Body):
-    """An act: what was said, where it stands, and what proves it."""
+    """An act: what was said, where it stands, and what proves it, in the fields of `schemas/canonical/act.json`."""
 
     kind: Literal["grant", "withdrawal", "objection", "prohibition", "lift", "preference"]
     channel: Channel | Literal["any"]
@@ -111,6 +110,12 @@ def _contacts(request: Request) -> Contacts:
     return contacts
 
 
+def _acts(request: Request) -> Acts:
+    acts: Acts = request.app.state.acts
+    return acts
+
+
+ActsHere = Annotated[Acts, Depends(_acts)]
 ContactsHere = Annotated[Contacts, Depends(_contacts)]
 
 
@@ -134,21 +139,21 @@ def redeem_contact(asked: Redemption, _caller: AnyCaller, contacts: ContactsHere
 
 
 @router.post("/acts", status_code=201)
-def state_act(said: Said, caller: AnyCaller, hub: HubHere) -> Taken:
+def state_act(said: Said, caller: AnyCaller, acts: ActsHere) -> Taken:
     """State a grant, a prohibition, a lift or a preference. It binds the gate from this answer on."""
     record = _record(said.record) if said.record else None
     if caller.kind == "system" and record is not None and record.system != caller.name:
         raise ProblemError(403, "a system states acts of its own records only")
     if caller.kind == "system" and said.kind == "lift" and said.reason not in ("delivery", "verification"):
         raise ProblemError(403, "a system lifts by proof of delivery or verification only")
-    system = caller.name if caller.kind == "system" else "hub"
+    system = caller.name if caller.kind == "system" else HUB
     act = Act(
         id=UUID(int=0),
         kind=said.kind,
         channel=str(said.channel),
         purpose=said.purpose,
         reason=said.reason or said.kind,
-        time=said.time or hub.gate.clock(),
+        time=said.time or acts.gate.clock(),
         source=RecordRef(system=system, stream="act", key=""),
         anchor_record=record,
         anchor_point=point_of(said.point) if said.point else None,
@@ -158,9 +163,9 @@ def state_act(said: Said, caller: AnyCaller, hub: HubHere) -> Taken:
         thread=said.thread,
         lifts=said.lifts,
         terms=said.terms.model_dump(exclude_none=True),
-        evidence=said.evidence | {"stated_by": f"{caller.kind}:{caller.name}"} if said.evidence else {},
+        evidence=said.evidence,
     )
-    kept = Acts(store=hub.store, ingest=hub.ingest, gate=hub.gate).state(act)
+    kept = acts.state(act, by=f"{caller.kind}:{caller.name}")
     return Taken(act=kept.act.id, time=kept.act.time, late=list(kept.late))
 
 

@@ -1,11 +1,11 @@
 """Acts as people and systems state them at the hub itself, rather than through a record.
 
 Takes what was said, stores it with all that follows from it, in one transaction that stands wholly before or wholly
-after each batch and each redemption. The one rule: what is stated is checked as strictly as what a system sends.
+after each batch and each redemption. The one rule: what is stated keeps to the contract of acts that systems send.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
@@ -13,13 +13,17 @@ from sqlalchemy import Connection, select
 
 from onevoice.consent import Gate
 from onevoice.consent.gate import PROHIBITING
+from onevoice.contracts import Contract
 from onevoice.errors import RefusedError
-from onevoice.messages import ANY, Act, RecordRef
+from onevoice.mapping.times import moment_text
+from onevoice.messages import ANY, Act, Json, RecordRef
 from onevoice.store import Store, keep_out
-from onevoice.store.tables import contact
+from onevoice.store.tables import contact, record_key, source_record
 from onevoice.workers.ingest import Ingest
 
 STREAM = "act"
+HUB = "hub"
+SESSION = "session:"
 LATE = timedelta(days=1)
 _INGEST = "ingest"
 
@@ -38,18 +42,28 @@ class Stated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acts:
-    """Takes acts."""
+    """Takes acts.
 
+    Attributes:
+        contract: the canonical contract of acts, `schemas/canonical/act.json`.
+    """
+
+    contract: Contract
     store: Store
     ingest: Ingest
     gate: Gate
 
-    def state(self, act: Act) -> Stated:
+    def state(self, act: Act, *, by: str) -> Stated:
         """Keep an act. Its id and source are given here; what forbids and is dated ahead counts from now on.
 
+        Args:
+            act: what was said; evidence in the fields of the contract alone.
+            by: who states it; kept with the evidence, where there is any.
+
         Raises:
+            RecordError: it does not fit the contract.
             RefusedError: it has no anchor, names a purpose or reason that no rule knows, or is a grant without evidence
-                or from a time to come.
+                or from a time to come; or a system grants a point that no record of its own carries.
         """
         now = self.gate.clock()
         number = uuid_utils.uuid7()
@@ -57,13 +71,17 @@ class Acts:
         self._check(kept, now)
         if kept.kind in PROHIBITING:
             kept = replace(kept, time=min(kept.time, now))
+        if kept.evidence:
+            kept = replace(kept, evidence=kept.evidence | {"stated_by": by})
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
+            _check_point(connection, kept)
             self.ingest.say(connection, [kept])
             return Stated(act=kept, late=_late(connection, kept, now))
 
     def _check(self, act: Act, now: datetime) -> None:
         rules = self.gate.rules
+        self.contract.check(_canonical(act))
         if act.anchor_record is None and act.anchor_point is None:
             raise RefusedError("act: name the record or the contact point that it is about")
         if act.purpose != ANY and act.purpose not in rules.purposes:
@@ -78,6 +96,41 @@ class Acts:
             raise RefusedError("act: this takes a role, and operators have none yet")
         if act.kind == "grant" and ANY in (act.channel, act.purpose):
             raise RefusedError("act: a grant names one channel and one purpose")
+
+
+def _canonical(act: Act) -> Json:
+    """Return the act as a system would send it; sessions are known to the hub alone and have no place there."""
+    record, point = act.anchor_record, act.anchor_point
+    stated = {
+        "kind": act.kind,
+        "channel": act.channel,
+        "purpose": act.purpose,
+        "reason": act.reason,
+        "controller": act.controller,
+        "time": moment_text(act.time.astimezone(UTC)),
+        "valid_until": moment_text(act.valid_until.astimezone(UTC)) if act.valid_until else None,
+        "inbound": act.inbound,
+        "thread": act.thread,
+        "party": {"stream": record.stream, "key": record.key} if record else None,
+        "point": None if point is None or point.startswith(SESSION) else point,
+        "terms": act.terms or None,
+        "evidence": act.evidence or None,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def _check_point(connection: Connection, act: Act) -> None:
+    """Refuse a system's grant at a point that none of its records carries; what forbids may be said anywhere."""
+    point, system = act.anchor_point, act.source.system
+    if act.kind != "grant" or system == HUB or point is None or point.startswith(SESSION):
+        return
+    carried = (
+        select(source_record.c.id)
+        .join(record_key, record_key.c.record_id == source_record.c.id)
+        .where(record_key.c.key == point, source_record.c.system == system)
+    )
+    if connection.execute(carried.limit(1)).first() is None:
+        raise RefusedError("act: no record of this system carries the point; send the record first")
 
 
 def _late(connection: Connection, act: Act, now: datetime) -> tuple[UUID, ...]:

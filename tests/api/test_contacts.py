@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import Table, select
 
 from onevoice.messages import Json
 from onevoice.store import tables as t
 from tests.api.door import Door
-from tests.api.records import call, contact, do_not_call
+from tests.api.records import account, call, contact, do_not_call, stranger
 
 HIM = "rec:crm:Contact:003OV0000000A4b"
 MAIL, PHONE = "email:william.marshall@example.com", "phone:+447400123456"
@@ -162,3 +163,57 @@ def test_acts_that_no_rule_knows_are_refused(door: Door) -> None:
     assert door.post("/v1/acts", GRANT, key="SHOP_KEY").status_code == 403
     assert door.client.post("/v1/acts", json=GRANT).status_code == 401
     assert rows(door, t.act) == []
+
+
+OLD, HERS = "email:old@example.com", "email:priya.okafor@example.net"
+
+
+@pytest.mark.parametrize("reason", ["hard_bounce", "erased", "unsubscribe"])
+def test_what_was_said_at_a_point_counts_though_the_customer_asked_for_no_longer_carries_it(
+    door: Door, reason: str
+) -> None:
+    door.push("crm", "Contact", contact())
+    wish = {"point": OLD, "purpose": "service"}
+    token = offer(door, **wish)["token"]
+    kind = "withdrawal" if reason == "unsubscribe" else "prohibition"
+    state(door, NO | {"kind": kind, "reason": reason, "purpose": "service", "point": OLD})
+    assert not ask(door, **wish, ref=OLD)[0]
+    assert ask(door, **wish) == (False, ["prohibited"])
+    assert not redeem(door, token, **wish).json()["committed"]
+
+
+def test_a_point_that_somebody_else_carries_needs_the_leave_of_both(door: Door) -> None:
+    door.push("crm", "Contact", contact(), stranger())
+    assert ask(door, point=HERS, purpose="service")[0]
+    state(door, GRANT | {"point": HERS})
+    assert ask(door, point=HERS) == (False, ["no_consent"])
+    state(door, NO | {"purpose": "service", "point": None, "record": "rec:crm:Contact:003OV0000000Z99"})
+    assert ask(door, point=HERS, purpose="service") == (False, ["prohibited"])
+    assert ask(door, purpose="service")[0]
+
+
+def test_a_grant_at_a_point_that_nobody_carries_yet_counts_for_its_customer(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    state(door, GRANT | {"point": OLD})
+    assert ask(door, point=OLD) == (True, ["granted"])
+
+
+@pytest.mark.parametrize("evidence", [{"points": [HERS]}, {"points": 5}, {"text": 5}, {"stated_by": "operator:anna"}])
+def test_evidence_holds_the_fields_of_the_contract_alone(door: Door, evidence: Json) -> None:
+    door.push("crm", "Contact", contact())
+    answer = door.post("/v1/acts", GRANT | {"evidence": {"text": "Yes"} | evidence})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/evidence")
+    assert rows(door, t.act) == []
+
+
+def test_a_system_grants_at_points_that_its_own_records_carry_and_forbids_at_any(door: Door) -> None:
+    door.push("crm", "Contact", stranger())
+    door.push("shop", "customers", account())
+    said = GRANT | {"record": None}
+    assert door.post("/v1/acts", said | {"point": HERS}, key="SHOP_KEY").status_code == 409
+    own = {"record": "rec:shop:customers:5001", "point": HERS}
+    assert door.post("/v1/acts", said | own, key="SHOP_KEY").status_code == 409
+    assert door.post("/v1/acts", said | {"point": MAIL}, key="SHOP_KEY").status_code == 201
+    assert door.post("/v1/acts", NO | {"point": HERS}, key="SHOP_KEY").status_code == 201
+    assert [row.evidence.get("stated_by") for row in rows(door, t.act) if row.kind == "grant"] == ["system:shop"]

@@ -72,7 +72,8 @@ class Race:
         self.offering = Contacts(store=self.store, gate=gate)
         blind = Credulous(rules=gate.rules, clock_bound=gate.clock_bound, bounds=gate.bounds, clock=gate.clock)
         self.redeeming = self.offering if self.recheck else replace(self.offering, gate=blind)
-        self.acts = Acts(store=self.store, ingest=self.walk.ingest, gate=gate)
+        act = self.walk.ingest.catalog.canonical("act")
+        self.acts = Acts(contract=act, store=self.store, ingest=self.walk.ingest, gate=gate)
         self.channels = Channels()
         self.window = 0.02
 
@@ -127,9 +128,9 @@ class Race:
 
     def _say(self, saying: str, i: int, thread: str) -> None:
         if saying == "act at point":
-            self.acts.state(_no(anchor_point=_mail(i)))
+            self.acts.state(_no(anchor_point=_mail(i)), by="race")
         elif saying == "act at record":
-            self.acts.state(_no(anchor_record=RecordRef(system="crm", stream="Contact", key=_key(i))))
+            self.acts.state(_no(anchor_record=RecordRef(system="crm", stream="Contact", key=_key(i))), by="race")
         elif saying == "flag":
             self._take(crm(200, **_person(i), HasOptedOutOfEmail=True))  # later than the grant, which would lift it
         elif saying in ("call", "another thread"):
@@ -138,7 +139,7 @@ class Race:
             call = {"call_id": f"C{i}", "number": number, "direction": "inbound", "campaign": campaign}
             self._take(envelope("callcentre", "call", 2, **call))
         elif saying == "another purpose":
-            self.acts.state(_no(anchor_point=_mail(i), purpose="survey"))
+            self.acts.state(_no(anchor_point=_mail(i), purpose="survey"), by="race")
 
     def _take(self, one: Any) -> None:
         self.walk.ingest.take([delivery_of(one)], lease=self.walk.lease)
