@@ -147,6 +147,12 @@ def test_what_is_gone_and_what_never_was_is_read_back_as_deleted(till: Till) -> 
     ]
 
 
+def test_a_row_without_time_is_read_back_as_neither_found_nor_deleted(till: Till) -> None:
+    till.run("INSERT INTO TABLE (client, email) VALUES (50, 'late@x.example')")
+    read = till.connector.readback("clients", ["6", "50", "51"])
+    assert [(r.key, r.deleted) for r in read] == [("6", False), ("51", True)]
+
+
 def test_a_row_without_time_is_named_before_it_is_missed(till: Till) -> None:
     till.run("INSERT INTO TABLE (client, email) VALUES (50, 'late@x.example')")
     with pytest.raises(OperatorError, match="rows without a time of change"):

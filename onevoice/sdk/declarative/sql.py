@@ -87,20 +87,26 @@ class SqlRows:
             yield Page(records=records, cursor=after.cursor())
 
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:
-        """Return the named records; those that the table does not have come back as deleted, as of now."""
+        """Return the named records; those that the table does not have come back as deleted, as of now.
+
+        A row without a time does not come back: it is there, and nothing can be proven of it.
+        """
         table, where = self.table(stream), place(self._settings.system, stream)
-        found: dict[str, SourceRecord] = {}
+        found: dict[str, SourceRecord | None] = {}
         for at in range(0, len(keys), _KEYS_PER_QUERY):
             natives = [table.native(key) for key in keys[at : at + _KEYS_PER_QUERY]]
             wanted = table.select().where(table.key.in_([one for one in natives if one is not None]))
             with reading(self._engine, where) as connection:
-                rows = connection.execute(wanted.where(table.time.is_not(None))).mappings()
-                found |= {record.key: record for record in map(table.record, rows)}
+                for row in connection.execute(wanted).mappings():
+                    timed = row["onevoice_time"] is not None
+                    found[str(row[table.key.name])] = table.record(row) if timed else None
         version = version_text(self._settings.now())
-        return [
-            found.get(key) or SourceRecord(stream=stream, key=key, version=version, data=None, deleted=True)
+        gone = {
+            key: SourceRecord(stream=stream, key=key, version=version, data=None, deleted=True)
             for key in keys
-        ]
+            if key not in found
+        }
+        return [record for key in keys if (record := (found | gone)[key]) is not None]
 
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
         """Write the changes one by one, each in a transaction that locks the row and compares its time first.
