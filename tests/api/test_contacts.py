@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Table, select
 
 from onevoice.messages import Json
 from onevoice.store import tables as t
+from onevoice.versions import version_text
 from tests.api.door import Door
 from tests.api.records import account, call, contact, do_not_call, stranger
 
@@ -115,7 +117,9 @@ def test_a_call_to_no_campaign_and_an_opt_out_of_calls_stop_no_mail(door: Door) 
     door.push("crm", "Contact", contact())
     state(door, GRANT)
     spring = offer(door, thread="spring")
-    door.push("callcentre", "call", call(campaign=None)), ("callcentre", "do_not_call", do_not_call())
+    door.push("callcentre", "call", call(campaign=None))
+    door.push("callcentre", "do_not_call", do_not_call(requested_at=version_text(datetime.now(UTC))))
+    assert "prohibited" in ask(door, channel="phone", point=PHONE)[1]
     assert redeem(door, spring["token"]).json()["committed"]
 
 
