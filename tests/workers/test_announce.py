@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,8 @@ from onevoice.errors import TransientError
 from onevoice.messages import Event, RecordRef
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
+from onevoice.workers.ingest.trial import REASONS, begin_trial
+from onevoice.workers.quarantine import reprocess
 from tests.workers.fakes import delivery_of
 from tests.workers.walk import Walk, crm, do_not_call, envelope, erp, shop
 
@@ -116,9 +119,19 @@ def test_flag_seen_in_another_light_by_an_older_version_is_superseded(walk: Walk
     walk.take(crm(3, HasOptedOutOfEmail=True))
     walk.told()
     walk.take(crm(2, HasOptedOutOfEmail=True))  # so it was ticked earlier: another act, at another time
-    told = walk.told("consent.changed")
-    assert sorted(event.data["change"] for event in told) == ["added", "superseded"]
-    assert sorted(kinds(walk.told("suppression"))) == []
+    told = walk.told()
+    assert [event.data["change"] for event in told if event.type == "consent.changed"] == ["added", "superseded"]
+    assert not [event for event in told if event.type.startswith("suppression")]
+
+
+def test_suppression_that_comes_to_reach_another_point_is_lifted_and_then_added(walk: Walk) -> None:
+    walk.take(crm(3, Email=MAIL, HasOptedOutOfEmail=True))
+    [first] = walk.told("suppression")
+    assert (first.type, first.data["point"], first.data["points"]) == ("suppression.added", None, [f"email:{MAIL}"])
+    walk.take(crm(2, Email="old@example.com", HasOptedOutOfEmail=True))
+    lifted, added = walk.told("suppression")
+    assert (lifted.type, lifted.subject, added.type) == ("suppression.lifted", first.subject, "suppression.added")
+    assert added.data["points"] == [f"email:{MAIL}", "email:old@example.com"]
 
 
 def test_bad_message_is_told_without_its_words(walk: Walk) -> None:
@@ -127,6 +140,35 @@ def test_bad_message_is_told_without_its_words(walk: Walk) -> None:
     assert told.type == "quarantine.added"
     assert told.data["system"] == "crm"
     assert "Secret" not in str(told.data)
+
+
+def test_what_waits_in_quarantine_is_told_again_only_after_it_was_resolved(walk: Walk) -> None:
+    bad = replace(crm(1), data={"Id": "003A", "LastName": ["Secret"]})
+    walk.take(bad)
+    [first] = walk.told()
+    walk.take(bad, replace(crm(1), id="another", data=bad.data))
+    [other] = walk.told("quarantine.added")
+    assert other.subject != first.subject
+    reprocess(walk, fingerprint=None, one=UUID(first.subject), actor="ann")  # type: ignore[arg-type]
+    walk.drain()
+    [again] = walk.told("quarantine.added")
+    assert again.subject == first.subject
+
+
+def test_a_message_under_trial_is_told_when_it_is_set_aside_and_not_again(walk: Walk) -> None:
+    def tried(*days: int) -> list[bool]:
+        with walk.store.transaction() as connection:
+            return [begin_trial(connection, delivery_of(crm(day))) for day in days]
+
+    assert tried(1, 1, 2) == [True, True, True]
+    assert walk.told() == []
+    assert tried(1, 1) == [False, False]
+    for _ in range(2):
+        walk.ingest.set_aside(delivery_of(crm(2)), lease=walk.lease, reason="a defect")
+    assert [(event.type, event.data["reason"]) for event in walk.told()] == [
+        ("quarantine.added", REASONS[-1]),
+        ("quarantine.added", "a defect"),
+    ]
 
 
 def test_what_is_not_committed_is_not_told(walk: Walk) -> None:

@@ -5,7 +5,7 @@ records' customers before and after, so it tells what happened and not which com
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from onevoice.consent import Gate
 from onevoice.consent.holdings import acts_at
+from onevoice.consent.question import points_said_of
 from onevoice.mapping.paths import flatten
 from onevoice.messages import Act, Event, Json, RecordRef
 from onevoice.store import rows_by_keys
@@ -79,6 +80,9 @@ def consent_events(
 ) -> Iterator[Event]:
     """Yield `consent.changed` for each act that was added or superseded, and what that did to suppressions.
 
+    What is lifted comes before what is added. Where an act only takes the place of another one that prohibited the
+    same, nothing was lifted and nothing added.
+
     Args:
         added: acts that were not there before; they are in the store already.
         gone: acts that do not count any more.
@@ -98,10 +102,19 @@ def consent_events(
     before = [a for a in after if a.id not in new] + list(gone)
     live_before = {a.id: a for a in gate.live_prohibitions(before)}
     live_after = {a.id: a for a in gate.live_prohibitions(after)}
-    for act in (live_after[i] for i in live_after.keys() - live_before.keys()):
-        yield event("suppression.added", act.id, _suppression(act, gate), now=now)
-    for act in (live_before[i] for i in live_before.keys() - live_after.keys()):
-        yield event("suppression.lifted", act.id, _suppression(act, gate), now=now)
+    lifted = [act for id_, act in live_before.items() if id_ not in live_after]
+    fresh = [act for id_, act in live_after.items() if id_ not in live_before]
+    replaced = {_prohibited(act) for act in lifted} & {_prohibited(act) for act in fresh}
+    for kind, acts in (("lifted", lifted), ("added", fresh)):
+        for act in acts:
+            if _prohibited(act) not in replaced:
+                yield event(f"suppression.{kind}", act.id, _suppression(act, gate), now=now)
+
+
+def _prohibited(act: Act) -> Hashable:
+    """What an act prohibits, whenever it was said."""
+    anchor = (act.anchor_record, act.anchor_point, points_said_of(act))
+    return anchor, act.channel, act.purpose, act.controller, act.reason, act.thread
 
 
 def _act(act: Act) -> Json:
@@ -118,7 +131,12 @@ def _act(act: Act) -> Json:
 
 
 def _suppression(act: Act, gate: Gate) -> Json:
-    return {**_act(act), "reason": act.reason, "reach": gate.rules.reason(act.reason).reach}
+    return {
+        **_act(act),
+        "points": list(points_said_of(act)),
+        "reason": act.reason,
+        "reach": gate.rules.reason(act.reason).reach,
+    }
 
 
 def _records(records: Iterable[Record]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from onevoice.bus import Delivery, envelope_identity
-from onevoice.store import upsert
+from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import quarantine
 from onevoice.workers.outbox import event, tell
 
@@ -25,6 +25,7 @@ _UPDATED = (
     "resolved_at",
     "resolution",
 )
+TRIAL = "tried alone"  # the step of a note that a message is being tried, of which nobody was told
 _MESSAGES = uuid.UUID("0197a000-0000-7000-8000-717561726e74")
 
 
@@ -60,15 +61,31 @@ def quarantine_row(
     }
 
 
-def keep(connection: Connection, rows: Sequence[dict[str, Any]], *, announce: bool = True) -> None:
-    """Store quarantine rows, and tell of them; one message is one row, however often it fails."""
+def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store quarantine rows, and tell of those that did not wait there already.
+
+    One message is one row, however often it fails.
+    """
     unique = list({row["id"]: row for row in rows}.values())
-    if announce:
-        tell(connection, [event("quarantine.added", row["id"], _told(row), now=row["created_at"]) for row in unique])
+    columns = [quarantine.c.id, quarantine.c.step, quarantine.c.resolved_at]
+    keys = [(row["id"],) for row in unique]
+    standing = rows_by_keys(connection, quarantine, columns, key=["id"], keys=keys, lock=True)
+    waiting = {row.id for row in standing if row.resolved_at is None and row.step != TRIAL}
+    store(connection, unique)
+    announce(connection, [row for row in unique if row["id"] not in waiting])
+
+
+def announce(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Tell of quarantine rows."""
+    tell(connection, [event("quarantine.added", row["id"], _told(row), now=row["created_at"]) for row in rows])
+
+
+def store(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store quarantine rows of different messages and tell nobody."""
     upsert(
         connection,
         quarantine,
-        unique,
+        rows,
         key=["id"],
         update=_UPDATED,
         expressions={"attempts": "quarantine.attempts + 1"},
