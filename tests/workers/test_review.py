@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from uuid import uuid4
+
 import pytest
 
 from onevoice.errors import RefusedError
 from onevoice.messages import Envelope, Permission, RecordRef
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
-from onevoice.workers.customers.preview import MergePreview
+from onevoice.workers.customers.preview import MergePreview, Standing, compare_standings
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from tests.workers.walk import Walk, at_rest, crm, envelope, erp, shop
 
@@ -88,6 +91,16 @@ def test_preview_tells_which_points_a_prohibition_would_come_to_reach(walk: Walk
     assert [(p.point, p.before, p.after) for p in reached] == [
         ("phone:+441614960123", Permission.UNKNOWN, Permission.DENIED)
     ]
+
+
+@pytest.mark.parametrize("sides", list(itertools.permutations(Permission, 2)))
+def test_preview_sets_out_from_the_stricter_where_both_had_the_point(sides: tuple[Permission, Permission]) -> None:
+    point = ("email:lee@example.com", "email", "marketing")
+    one, other = (Standing(uuid4(), {}, {point: permission}) for permission in sides)
+    stricter = next(p for p in (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED) if p in sides)
+    for after in Permission:
+        found = compare_standings(one, other, Standing(one.id, {}, {point: after})).permissions
+        assert [(p.before, p.after) for p in found] == ([] if after == stricter else [(stricter, after)])
 
 
 def test_preview_of_what_is_refused_says_why(walk: Walk) -> None:

@@ -90,4 +90,5 @@ def compare_standings(one: Standing, other: Standing, after: Standing) -> MergeP
 def _before(key: tuple[str | None, str, str], one: Standing, other: Standing) -> Permission | None:
     """The permission at that point as it was; the stricter where both had the point."""
     found = [side.permissions[key] for side in (one, other) if key in side.permissions]
-    return next((p for p in (Permission.DENIED, Permission.ALLOWED, Permission.UNKNOWN) if p in found), None)
+    order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+    return min(found, key=order.index, default=None)
