@@ -1,8 +1,9 @@
 """`python -m scripts.identity_model`: write the shipped model, `onevoice/identity/shipped.json`.
 
 Frequencies of names are those of the US census of 1990 (data of the package `names`), short forms are those of the
-package `nicknames` and the well-known ones below. The chances are judged by hand from what the literature and the
-sets of `make bench-identity` show; the rule: no name and no value of those sets is in the file.
+package `nicknames` and the well-known ones below. The chances were chosen by hand while looking at results on the sets
+of `make bench-identity`, so those sets do not test them as unseen data would; no name and no value of the sets is in
+the file.
 """
 
 from importlib import resources
