@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -54,8 +54,20 @@ class Store:
             raise _named(error) from None  # the driver's own text may hold values
 
     def create_tables(self) -> None:
-        """Make every table that is missing (SQLite; PostgreSQL is migrated by `onevoice db upgrade`)."""
+        """Make every table that is missing (SQLite; PostgreSQL is migrated by `onevoice db upgrade`).
+
+        Raises:
+            ConfigurationError: a table that stands lacks a column: another version made the file.
+        """
         metadata.create_all(self.engine)
+        standing = inspect(self.engine)
+        for table in metadata.sorted_tables:
+            lacking = set(table.columns.keys()) - {found["name"] for found in standing.get_columns(table.name)}
+            if lacking:
+                raise ConfigurationError(
+                    f"store: table {table.name} has no column {min(lacking)}: another version of the hub made "
+                    "this file; an embedded store is not upgraded, so move it away and let the systems be read anew"
+                )
 
     def ping(self) -> None:
         """Ask the database for an answer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,3 +58,12 @@ def test_a_table_that_is_missing_on_postgresql(pg_url: str) -> None:
     opened = open_store(pg_url)
     refused(opened, ConfigurationError, ROW)
     opened.close()
+
+
+def test_an_embedded_store_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    with store.transaction() as connection:
+        connection.exec_driver_sql("create table act (id char(32) primary key, kind text)")
+    with pytest.raises(ConfigurationError, match=r"table act has no column .* move it away"):
+        store.create_tables()
+    store.close()

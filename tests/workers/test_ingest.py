@@ -212,3 +212,10 @@ def test_a_case_before_its_contact_is_kept_with_what_it_is_about(walk: Walk) -> 
     assert (case.party_stream, case.party_key, case.customer_id) == ("Contact", "003A", None)
     walk.take(crm(1), erp(1))
     assert len(walk.rows(t.customer)) == 1
+
+
+def test_versions_that_name_another_campaign_close_both_in_whatever_order_they_come(walk: Walk) -> None:
+    first = envelope("callcentre", "call", 1, campaign="spring")
+    second = envelope("callcentre", "call", 2, campaign="autumn")
+    walk.take(second, first)
+    assert {row.thread for row in walk.rows(t.act) if row.reason == "answered"} == {"spring", "autumn"}

@@ -127,8 +127,10 @@ def _answer(incoming: Incoming, said: Json, clock_bound: timedelta) -> Act | Non
     party = said.get("party")
     if said["direction"] != "inbound" or "campaign" not in said or not (party or said.get("point")):
         return None
+    whose = f"{party['stream']}:{party['key']}" if party else ""
     return Act(
-        id=_act_id(incoming.ref, "answer", "", 0),
+        # What it says is in the id: versions that name another campaign or person add to each other in any order.
+        id=_act_id(incoming.ref, f"answer|{said['campaign']}|{whose}|{said.get('point')}", "", 0),
         kind="prohibition",
         channel=ANY,
         purpose=ANY,
