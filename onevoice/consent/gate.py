@@ -150,7 +150,8 @@ class Gate:
                     thread=act.thread,
                     now=self.clock(),
                 )
-                if any(one.act is act for one in self.standing(Holding(records=own, points=at, acts=acts), asked)):
+                alone = Holding(records=own, points=at, acts=acts, carried=dict.fromkeys(own, at))
+                if any(one.act is act for one in self.standing(alone, asked)):
                     live.append(act)
         return sorted(live, key=lambda act: (act.time, str(act.id)), reverse=True)
 

@@ -12,8 +12,17 @@ from onevoice.consent.rules import ConsentRules, Reason
 from onevoice.messages import Act
 
 GRANTS = ("grant", "confirmed_grant", "register_grant")
+OF_SYSTEMS = frozenset({"delivery", "verification"})
+"""What a system may lift by: it knows what arrived and what was verified; the rest is for the hub to judge."""
+OF_ITSELF = frozenset({"time", "end"})
+"""What comes about by the clock alone, so that nobody can state it."""
 OWN_CLOCK = frozenset({"hub", "self"})
 """What these say is dated by the database that also dates everything else."""
+
+
+def may_lift(reason: str, system: str) -> bool:
+    """Return whether a lift for this reason may be stated by a system; `hub` stands for the hub's own operators."""
+    return reason in OF_SYSTEMS or (system == "hub" and reason not in OF_ITSELF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +48,8 @@ class Lifting:
         """Return what a grant or lift lacks to lift the prohibition for this question; None: it lifts it."""
         if lift.kind == "lift":
             return self._lift_lacks(lift, act, row)
+        if lift.valid_until is not None and asked.now >= lift.valid_until:
+            return "ended"
         ways = [way for way in row.lifted_by if way in GRANTS]
         if ways == ["register_grant"] and not self._register_yields(act):
             return "no grant outweighs this register"
@@ -68,8 +79,10 @@ class Lifting:
         return timedelta(0) if system in OWN_CLOCK else self.bounds.get(system, self.bound)
 
     def _lift_lacks(self, lift: Act, act: Act, row: Reason) -> str | None:
-        if lift.reason not in row.lifted_by or lift.reason in GRANTS:
+        if lift.reason not in row.lifted_by or lift.reason in GRANTS or not may_lift(lift.reason, lift.source.system):
             return "of a kind that does not lift this"
+        if lift.controller != act.controller:
+            return "towards somebody else"
         if lift.lifts is not None and lift.lifts != act.id:
             return "about another act"
         if lift.reason == "role" and lift.evidence.get("role") != row.role:
@@ -89,6 +102,8 @@ def _same_place(lift: Act, act: Act, row: Reason, asked: Question, holding: Hold
     """A grant lifts at its own place: the same point or source record; for that grant's own points only."""
     if lift.anchor_point is not None and lift.anchor_point != asked.point:
         return False
+    if asked.point is not None and asked.point not in granted_points(lift, holding):
+        return False
     if act.anchor_point is not None:
         return lift.anchor_point == act.anchor_point or (
             lift.anchor_point is None and lift.anchor_record is not None and lift.anchor_record == act.anchor_record
@@ -98,7 +113,7 @@ def _same_place(lift: Act, act: Act, row: Reason, asked: Question, holding: Hold
     if row.reach != "all" or lift.anchor_record is None:
         return False
     together = any({lift.anchor_record, act.anchor_record} <= group for group in holding.joined)
-    return together and asked.point is not None and asked.point in granted_points(lift, holding)
+    return together and asked.point is not None
 
 
 def granted_points(grant: Act, holding: Holding) -> frozenset[str]:

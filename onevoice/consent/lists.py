@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, select
 
 from onevoice.consent.gate import PROHIBITING, Gate
-from onevoice.consent.holdings import act_of, holdings_of
+from onevoice.consent.holdings import act_of, acts_at, holdings_of
 from onevoice.consent.question import Holding, points_on_channel
 from onevoice.messages import Act, ListEntry, Permission
 from onevoice.store import rows_by_keys
@@ -20,7 +20,9 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     threads = [name for name, row in gate.rules.reasons.items() if row.blocks == "thread"]
     statement = statement.where(act.c.reason.not_in(threads))  # no list tells of single threads
     acts = [act_of(row) for row in connection.execute(statement)]
-    holdings = [*_holdings_touched(connection, acts), *_bare_points(acts)]
+    held = _holdings_touched(connection, acts)
+    points = {a.anchor_point for a in acts if a.anchor_point}.difference(*(holding.points for holding in held))
+    holdings = [*held, *_bare_points(connection, points)]
     entries: dict[tuple[str, str], ListEntry] = {}
     for holding in holdings:
         for channel in channels:
@@ -56,9 +58,10 @@ def _holdings_touched(connection: Connection, acts: Iterable[Act]) -> list[Holdi
     return list(holdings_of(connection, {row.customer_id for row in rows if row.customer_id}).values())
 
 
-def _bare_points(acts: Iterable[Act]) -> list[Holding]:
+def _bare_points(connection: Connection, points: Iterable[str]) -> list[Holding]:
+    """What was said at points that nobody holds, grants and lifts included, as the gate itself would read it."""
     said: dict[str, list[Act]] = defaultdict(list)
-    for one in acts:
+    for one in acts_at(connection, (), points):
         if one.anchor_point:
             said[one.anchor_point].append(one)
     return [Holding(records=frozenset(), points=frozenset({p}), acts=some) for p, some in sorted(said.items())]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from onevoice.consent import Gate
 from onevoice.consent.gate import PROHIBITING
+from onevoice.consent.lifting import may_lift
 from onevoice.contracts import Contract
 from onevoice.errors import RefusedError
 from onevoice.mapping.times import moment_text
@@ -63,7 +64,8 @@ class Acts:
         Raises:
             RecordError: it does not fit the contract.
             RefusedError: it has no anchor, names a purpose or reason that no rule knows, or is a grant without evidence
-                or from a time to come; or a system grants a point that no record of its own carries.
+                or from a time to come; a system grants a point that no record of its own carries, or lifts what is not
+                its to lift.
         """
         now = self.gate.clock()
         number = uuid_utils.uuid7()
@@ -92,6 +94,8 @@ class Acts:
             raise RefusedError("act: a grant needs evidence; say what proves it")
         if act.kind in ("grant", "lift") and act.time > now:
             raise RefusedError("act: a grant cannot be dated ahead")
+        if act.kind == "lift" and not may_lift(act.reason, act.source.system):
+            raise RefusedError("act: a system lifts by delivery or verification only, and nobody by time or end")
         if act.kind == "lift" and act.reason == "role":
             raise RefusedError("act: this takes a role, and operators have none yet")
         if act.kind == "grant" and ANY in (act.channel, act.purpose):

@@ -27,6 +27,8 @@ GRANT = {
 WISH = {"ref": HIM, "channel": "email", "purpose": "marketing", "point": MAIL}
 NO = {"kind": "withdrawal", "channel": "email", "purpose": "marketing", "reason": "unsubscribe", "point": MAIL}
 
+LIFT = {"kind": "lift", "channel": "any", "purpose": "any", "record": HIM, "evidence": {"role": "legal"}}
+
 
 def state(door: Door, said: Json) -> Json:
     answer = door.post("/v1/acts", said)
@@ -154,16 +156,13 @@ def test_acts_that_no_rule_knows_are_refused(door: Door) -> None:
         GRANT | {"time": "2126-01-01T00:00:00Z"},
         GRANT | {"channel": "any"},
         NO | {"reason": "whim"},
-        {
-            "kind": "lift",
-            "channel": "any",
-            "purpose": "any",
-            "reason": "role",
-            "record": HIM,
-            "evidence": {"role": "legal"},
-        },
+        LIFT | {"reason": "role"},
+        LIFT | {"reason": "end"},
+        LIFT | {"reason": "time"},
     ):
         assert door.post("/v1/acts", wrong).status_code == 409
+    for reason in ("role", "thread_end", "register", "end"):
+        assert door.post("/v1/acts", LIFT | {"reason": reason}, key="CRM_KEY").status_code == 409
     assert door.post("/v1/acts", GRANT, key="SHOP_KEY").status_code == 403
     assert door.client.post("/v1/acts", json=GRANT).status_code == 401
     assert rows(door, t.act) == []

@@ -23,6 +23,7 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday at noon
 GATE = Gate(ConsentRules.load(RULES), clock=lambda: NOW)
 CRM = RecordRef(system="crm", stream="Contact", key="c1")
 SHOP = RecordRef(system="shop", stream="customers", key="s1")
+HUB = RecordRef(system="hub", stream="act", key="1")
 OTHER = RecordRef(system="erp", stream="customers", key="k9")
 PHONE, MAIL, MOBILE = "phone:+447400123456", "email:ann@example.com", "phone:+447400123457"
 _numbers = itertools.count()
@@ -248,8 +249,43 @@ def test_a_soft_bounce_ends_by_time_and_a_hard_one_by_proof_of_delivery() -> Non
 def test_what_a_role_lifts_needs_that_role() -> None:
     no = act("prohibition", reason="restricted", channel="any", purpose="any")
     for role, expected in (("legal", True), ("sales", False), (None, False)):
-        lift = act("lift", reason="role", lifts=no.id, time=NOW, evidence={"role": role})
+        lift = act("lift", reason="role", lifts=no.id, time=NOW, evidence={"role": role}, source=HUB)
         assert may(holding(no, lift), purpose="service").allowed is expected
+
+
+@pytest.mark.parametrize("reason", ["deceased", "restricted", "manual"])
+def test_no_system_has_a_role_whatever_its_evidence_says(reason: str) -> None:
+    no = act("prohibition", reason=reason, channel="any", purpose="any")
+    role = GATE.rules.reason(reason).role
+    for source, expected in ((HUB, True), (CRM, False)):
+        lift = act("lift", reason="role", lifts=no.id, time=NOW, evidence={"role": role}, source=source)
+        assert may(holding(no, lift), purpose="service").allowed is expected
+
+
+def test_nobody_states_that_a_time_has_come() -> None:
+    manual = act("prohibition", reason="manual")
+    soft = act("prohibition", reason="soft_bounce", anchor_record=None, anchor_point=PHONE, time=NOW)
+    for no, reason in ((manual, "end"), (soft, "time")):
+        lift = act("lift", reason=reason, lifts=no.id, time=NOW + timedelta(hours=1), source=HUB)
+        assert said(no, lift, act("grant", time=AT - timedelta(days=1))) is Permission.DENIED
+
+
+def test_a_lift_counts_towards_its_own_controller_alone() -> None:
+    no = act("prohibition", reason="hard_bounce", anchor_record=None, anchor_point=PHONE)
+    for controller, expected in (("default", True), ("sister company", False)):
+        lift = act("lift", reason="delivery", lifts=no.id, time=NOW, controller=controller)
+        assert may(holding(no, lift), purpose="service").allowed is expected
+
+
+def test_a_grant_lifts_at_the_points_that_it_names_and_until_it_ends() -> None:
+    no, later = act("withdrawal"), AT + timedelta(days=1)
+    assert said(no, act("grant", time=later), point=PHONE) is Permission.ALLOWED
+    assert said(no, act("grant", time=later), point=MOBILE) is Permission.DENIED
+    named = act("grant", time=later, evidence={"points": [MOBILE]})
+    assert said(no, named, point=PHONE) is Permission.DENIED
+    assert said(no, named, point=MOBILE) is Permission.ALLOWED
+    assert said(no, act("grant", time=later, valid_until=NOW + timedelta(seconds=1))) is Permission.ALLOWED
+    assert said(no, act("grant", time=later, valid_until=NOW)) is Permission.DENIED
 
 
 def test_a_complaint_is_lifted_by_a_confirmed_grant_only() -> None:
@@ -362,6 +398,7 @@ def acts(draw: st.DrawFn) -> Act:
         time=AT + timedelta(hours=draw(st.integers(0, 5))),
         first_sight=draw(st.booleans()),
         inbound=draw(st.booleans()),
+        source=draw(st.sampled_from([CRM, HUB])),
         evidence=draw(st.sampled_from([{}, {"text": "x"}, {"confirmed": True}, {"role": "legal"}])),
         **draw(ANCHORS),
     )

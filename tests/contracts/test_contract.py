@@ -42,6 +42,14 @@ def test_what_json_cannot_hold_is_a_record_error(document: object) -> None:
         CONTRACTS.canonical("person").check(document)
 
 
+def test_a_cap_that_a_customer_wishes_is_counted_in_a_year_of_days_at_most() -> None:
+    wish = {"kind": "preference", "channel": "any", "purpose": "any", "time": TIME}
+    CONTRACTS.canonical("act").check({**wish, "terms": {"most": 1, "days": 366}})
+    with pytest.raises(RecordError) as caught:
+        CONTRACTS.canonical("act").check({**wish, "terms": {"most": 1, "days": 367}})
+    assert caught.value.pointers == ("/terms/days",)
+
+
 def test_time_must_be_utc_with_six_digits() -> None:
     call = {"channel": "phone", "direction": "inbound", "kind": "call", "time": TIME}
     CONTRACTS.canonical("interaction").check(call)

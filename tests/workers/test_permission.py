@@ -6,16 +6,22 @@ import itertools
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
-from onevoice.messages import Envelope, Lane, Permission
+from onevoice.mapping import compile_mapping
+from onevoice.mapping.file import read_mapping
+from onevoice.messages import Act, Envelope, Lane, Permission, RecordRef
 from onevoice.store import tables as t
-from tests.workers.walk import Walk, crm, shop
+from onevoice.workers.acts import Acts
+from onevoice.workers.contacts import Contacts, Wish
+from tests.workers.walk import ROOT, Walk, crm, do_not_call, shop
 
 OLD, NEW, NEWEST = "+447400123456", "+447400999999", "+447400888888"
 
@@ -86,6 +92,93 @@ def test_a_grant_is_written_into_its_own_record_and_counts_at_its_own_numbers(
     # The CRM's box says "may call" already; the shop's is empty, and only its own grant may fill it.
     owed = {work.system for work in walk.owed() if work.lane is Lane.SUPPRESSION}
     assert owed == ({"shop"} if anchor[0] == "shop" else set())
+
+
+@pytest.mark.parametrize(
+    ("no", "yes"),
+    [
+        ({"kind": "withdrawal"}, {"kind": "grant"}),
+        ({"kind": "prohibition", "reason": "hard_bounce"}, {"kind": "lift", "reason": "delivery"}),
+    ],
+)
+def test_a_point_leaves_the_list_when_the_gate_denies_it_no_longer(
+    walk: Walk, no: dict[str, Any], yes: dict[str, Any]
+) -> None:
+    for day, (what, expected) in enumerate([(no, {OLD}), (yes, set()), (no, {OLD}), (yes, set())], 1):
+        _state(walk, day, **what)
+        asked = Contacts(store=walk.store, gate=walk.gate).ask(
+            Wish(reference=f"phone:{OLD}", channel="phone", purpose="marketing")
+        )
+        assert suppressed(walk) == expected
+        assert (asked.permission is Permission.DENIED) == bool(expected)
+        walk.settle()
+        assert walk.listed() == {("phone", number) for number in expected}
+
+
+def test_a_grant_of_the_record_that_withdrew_takes_its_number_off_the_list(walk: Walk) -> None:
+    walk.take(crm(1, MobilePhone=OLD))
+    him = RecordRef(system="crm", stream="Contact", key="003A")
+    _state(walk, 1, kind="withdrawal", anchor_record=him)
+    assert suppressed(walk) == {OLD}
+    _state(walk, 2, kind="grant", anchor_record=him, anchor_point=None)
+    assert suppressed(walk) == set()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "objection", "channel": "any", "purpose": "any"},
+        {"kind": "prohibition", "reason": "deceased", "channel": "any", "purpose": "any"},
+        {"kind": "prohibition", "reason": "restricted", "channel": "sms", "purpose": "service"},
+    ],
+)
+def test_what_is_said_of_all_channels_at_a_bare_point_reaches_the_list(walk: Walk, said: dict[str, Any]) -> None:
+    _state(walk, 1, **said)
+    assert _targets(walk) >= {("phone", OLD)}
+    walk.settle()
+    assert ("phone", OLD) in walk.listed()
+
+
+def test_an_answer_at_a_bare_point_sends_no_list(walk: Walk) -> None:
+    _state(walk, 1, kind="prohibition", reason="answered", channel="any", purpose="any", thread="spring")
+    assert not _targets(walk)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"), [("role", "quarantined"), ("end", "quarantined"), ("delivery", "applied")]
+)
+def test_a_system_lifts_by_delivery_or_verification_only(walk: Walk, tmp_path: Path, reason: str, state: str) -> None:
+    stream = walk.catalog.streams["callcentre", "do_not_call"]
+    text = (ROOT / "mappings" / "sample_callcentre" / "do_not_call.yaml").read_text().partition("tests:")[0]
+    text = text.replace("kind: {value: withdrawal}", "kind: {value: lift}\n  evidence.role: {value: legal}")
+    text = text.replace("reason: {value: withdrawal}", f"reason: {{value: {reason}}}")
+    path = tmp_path / "do_not_call.yaml"
+    path.write_text(text)
+    mapping = compile_mapping(
+        read_mapping(path, "callcentre"),
+        source=stream.source.schema,
+        canonical=stream.canonical.schema,
+        region="GB",
+    )
+    streams = {**walk.catalog.streams, ("callcentre", "do_not_call"): replace(stream, mapping=mapping)}
+    walk.ingest = replace(walk.ingest, catalog=replace(walk.catalog, streams=streams))
+    assert walk.take(do_not_call(1, point=OLD)).counts[state] == 1
+    assert len(walk.rows(t.act)) == (state == "applied")
+
+
+def _state(walk: Walk, day: int, **said: Any) -> None:
+    values: dict[str, Any] = {
+        "id": uuid.UUID(int=0),
+        "channel": "phone",
+        "purpose": "marketing",
+        "reason": said["kind"],
+        "time": datetime(2026, 7, day, tzinfo=UTC),
+        "anchor_point": f"phone:{OLD}",
+        "source": RecordRef(system="hub", stream="act", key=""),
+        "evidence": {"text": "signed"},
+    }
+    acts = Acts(contract=walk.catalog.canonical("act"), store=walk.store, ingest=walk.ingest, gate=walk.gate)
+    acts.state(Act(**(values | said)), by="test")
 
 
 def _grant(system: str, stream: str, key: str) -> dict[str, Any]:

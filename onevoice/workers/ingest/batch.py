@@ -15,6 +15,7 @@ from sqlalchemy import Connection, update
 from onevoice.bus import Delivery
 from onevoice.consent import Gate, Holding
 from onevoice.consent.holdings import holdings_with
+from onevoice.consent.question import points_on_channel
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
 from onevoice.master import Survivorship
@@ -29,7 +30,7 @@ from onevoice.workers.ingest.announce import consent_events, customer_events, in
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, merge
-from onevoice.workers.ingest.oblige import list_target, works_for
+from onevoice.workers.ingest.oblige import MARKETING, list_target, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
@@ -253,18 +254,21 @@ class Ingest:
         return {(row.system, row.stream, row.key) for row in rows}
 
     def _entries_of_acts(self, acts: Iterable[Act]) -> list[Work]:
-        """An act at a bare contact point is owed to the lists whether or not anybody is known to hold the point."""
+        """An act at a bare contact point is owed to the lists whether or not anybody is known to hold the point.
+
+        On whatever channel and for whatever purpose it was said: what it blocks is the gate's to say, on delivery.
+        """
         return [
             Work(
                 system=system,
                 lane=Lane.SUPPRESSION,
                 stream=name,
-                target=list_target(channel, act.anchor_point, act.purpose),
+                target=list_target(channel, act.anchor_point, MARKETING),
             )
             for act, ((system, name), channels) in itertools.product(acts, self.catalog.lists.items())
-            if act.anchor_point is not None
+            if act.anchor_point is not None and self.gate.rules.reason(act.reason).blocks != "thread"
             for channel in channels
-            if channel == act.channel
+            if points_on_channel([act.anchor_point], channel)
         ]
 
 

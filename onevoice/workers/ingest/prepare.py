@@ -9,6 +9,7 @@ import orjson
 
 from onevoice.bus import Delivery
 from onevoice.bus.envelope import parse_envelope
+from onevoice.consent.lifting import may_lift
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping
 from onevoice.messages import Envelope, Json, Mapped, RecordRef
@@ -88,7 +89,7 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         stream.canonical.check(mapped.canonical)
         if mapped.type == "act":
             step = "act"
-            _check_act(mapped.canonical, envelope.time + catalog.clock_bound(envelope.system))
+            _check_act(mapped.canonical, envelope.system, envelope.time + catalog.clock_bound(envelope.system))
         return Incoming(
             delivery=delivery,
             envelope=envelope,
@@ -104,8 +105,10 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         )
 
 
-def _check_act(stated: Json, latest: datetime) -> None:
+def _check_act(stated: Json, system: str, latest: datetime) -> None:
     """A grant from the future would outweigh every opt-out until then; a withdrawal takes effect at receipt."""
+    if stated["kind"] == "lift" and not may_lift(stated.get("reason", "lift"), system):
+        raise RecordError("a system lifts by delivery or verification only; correct its reason", pointers=("/reason",))
     if stated["kind"] in ("grant", "lift") and datetime.fromisoformat(stated["time"]) > latest:
         raise RecordError("a grant is dated later than its receipt; correct its time or the clock", pointers=("/time",))
 
