@@ -152,6 +152,12 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing() -> None:
         assert not second.folder.exists()
 
 
+def names_on_disk(server: PrivateRabbit, name: bytes) -> bool:
+    """Whether the broker's database of names has this one in its files."""
+    files = (file for kind in ("LOG", "DCL", "DCD") for file in server.folder.rglob(f"*.{kind}"))
+    return any(name in file.read_bytes() for file in files)
+
+
 def test_rabbit_keeps_durable_messages_over_a_crash_and_leaves_nothing() -> None:
     with PrivateRabbit() as server:
         vhost = server.create_vhost()
@@ -162,6 +168,7 @@ def test_rabbit_keeps_durable_messages_over_a_crash_and_leaves_nothing() -> None
             channel.basic_publish("", "kept", b"one", pika.BasicProperties(delivery_mode=2), mandatory=True)
         family = [server.pid, *(child.pid for child in psutil.Process(server.pid).children(recursive=True))]
         assert listening_addresses(server) == {"127.0.0.1"}
+        assert eventually(lambda: names_on_disk(server, b"kept"))  # the broker writes names a little after it answers
         server.kill()
         with pytest.raises(pika.exceptions.AMQPError):
             pika.BlockingConnection(pika.URLParameters(server.url(vhost)))
