@@ -5,14 +5,10 @@ it is the same at every touch point and on every day, and nobody chooses it.
 """
 
 import hashlib
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from onevoice.rules_file import Section
-
-_Z = 1.959963984540054
-"""The 97.5 % point of the normal distribution: intervals are of 95 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +32,6 @@ class Experiment:
         return "control" if int.from_bytes(digest) / 2**64 < self.share else "treated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """An estimate and its interval of 95 %."""
-
-    estimate: float
-    low: float
-    high: float
-
-
 def read_experiment(name: str, section: Section, groups: Collection[str]) -> Experiment:
     """Return the experiment of one section of `experiments` in `rules/decisions.yaml`.
 
@@ -61,21 +48,3 @@ def read_experiment(name: str, section: Section, groups: Collection[str]) -> Exp
     section.demand(experiment.groups <= set(groups), "groups", f"some of {', '.join(sorted(groups))}")
     section.demand_nothing_else()
     return experiment
-
-
-def proportion(successes: int, trials: int) -> Interval | None:
-    """Return a proportion with Wilson's score interval (E. B. Wilson, JASA 22, 1927); None of no trials."""
-    if trials == 0:
-        return None
-    share, z2 = successes / trials, _Z * _Z
-    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials)) / (1 + z2 / trials)
-    return Interval(estimate=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
-
-
-def difference(one: Interval, other: Interval) -> Interval:
-    """Return `one - other` with the hybrid score interval (R. G. Newcombe, Statist. Med. 17, 1998, method 10)."""
-    found = one.estimate - other.estimate
-    below = math.hypot(one.estimate - one.low, other.high - other.estimate)
-    above = math.hypot(one.high - one.estimate, other.estimate - other.low)
-    return Interval(estimate=found, low=found - below, high=found + above)
