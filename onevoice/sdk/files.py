@@ -37,7 +37,7 @@ def write_whole(path: Path, content: bytes, *, where: str) -> str:
         OperatorError: the folder is missing or not writable.
         TransientError: the disk is full or fails.
     """
-    with _classified(where, path.parent):
+    with classified_disk(where, path.parent):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -60,7 +60,7 @@ def read_whole(path: Path, *, where: str, max_bytes: int = MAX_BYTES) -> bytes |
         OperatorError: it may not be read, or is larger than `max_bytes`.
         TransientError: the disk fails.
     """
-    with _classified(where, path.parent):
+    with classified_disk(where, path.parent):
         try:
             with path.open("rb") as file:
                 content = file.read(max_bytes + 1)
@@ -129,7 +129,13 @@ def _force_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _classified(where: str, folder: Path) -> Iterator[None]:
+def classified_disk(where: str, folder: Path) -> Iterator[None]:
+    """Turn a disk's error into ours.
+
+    Raises:
+        OperatorError: no access to the folder.
+        TransientError: the disk is full or fails.
+    """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError):

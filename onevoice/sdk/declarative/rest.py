@@ -13,7 +13,7 @@ import requests
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Json, SourceRecord
 from onevoice.sdk.declarative.rest_writer import RestWriter
-from onevoice.sdk.declarative.version import NO_VERSION, NO_VERSION_FIELD, asked, version_of
+from onevoice.sdk.declarative.version import NO_VERSION, NO_VERSION_FIELD, asked, is_marked, version_of
 from onevoice.sdk.draft import drafted_schema
 from onevoice.sdk.exchange import Exchange, checked_address
 from onevoice.sdk.keyset import Keyset, furthest
@@ -131,7 +131,7 @@ class RestReader:
         version = NO_VERSION
         if "version" in declared:
             version = version_of(inside(data, declared["version"]), declared.get("version_as", "iso"))
-        if _is_deleted(data, declared.get("deleted")):
+        if is_marked(data, declared.get("deleted")):
             return SourceRecord(stream=stream, key=key, version=version, data=None, deleted=True)
         return SourceRecord(stream=stream, key=key, version=version, data=self._data(declared, data))
 
@@ -168,13 +168,6 @@ def _cursor(position: Keyset | None) -> Json:
 
 def _now(settings: Settings) -> str:
     return Keyset(settings.now().isoformat(), "").back(0).time
-
-
-def _is_deleted(data: Json, mark: Json | None) -> bool:
-    if mark is None:
-        return False
-    value = inside(data, mark["field"])
-    return bool(value == mark["equals"] if "equals" in mark else value)
 
 
 def _paging(declared: Json) -> Paging:

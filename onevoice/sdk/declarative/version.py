@@ -5,10 +5,12 @@ records are told apart by the hub's reading number alone, and every read is a co
 """
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
+from onevoice.messages import Json
 from onevoice.sdk.keyset import Keyset
+from onevoice.sdk.paging import inside
 from onevoice.sdk.plain import instant
 from onevoice.versions import version_text
 
@@ -36,6 +38,27 @@ def version_of(value: Any, form: str) -> str:
         return version_text(parsedate_to_datetime(value) if form == "http" else instant(value))
     except (TypeError, ValueError, OverflowError, OSError):
         return ""
+
+
+def written_version(before: Any, form: str, now: datetime) -> Any:
+    """Return the version of a record that is written now, in the declared form and after the one before."""
+    if form == "number":
+        number = int(before) + 1
+        return str(number) if isinstance(before, str) else number
+    if form == "http":
+        return format_datetime(now.astimezone(UTC), usegmt=True)
+    if form in ("seconds", "milliseconds"):
+        number = int(now.timestamp() * (1000 if form == "milliseconds" else 1))
+        return str(number) if isinstance(before, str) else number
+    return version_text(now)
+
+
+def is_marked(data: Json, mark: Json | None) -> bool:
+    """Return whether the declared field says that the record is deleted."""
+    if mark is None:
+        return False
+    value = inside(data, mark["field"])
+    return bool(value == mark["equals"] if "equals" in mark else value)
 
 
 def asked(position: Keyset, form: str) -> str:
