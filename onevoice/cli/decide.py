@@ -19,17 +19,18 @@ def try_decision(
     kind: Annotated[str, typer.Option("--kind", help="offer, message or question.")] = "offer",
     channel: Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")] = None,
     department: Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="By the files in rules/, not by the live rules.")] = False,
     as_json: Json = False,
     config: ConfigPath = None,
 ) -> None:
-    """Decide for a customer by the rules as they are now, keep nothing, and give a reason for every offer.
+    """Decide for a customer by the rules that are live, keep nothing, and give a reason for every offer.
 
     Example: onevoice decide try phone:+442079460000 --channel phone
     """
     from onevoice.workers.customers import open_customers
 
     with hub_of(config) as hub:
-        tried = open_customers(hub).decide(reference, kind=kind, channel=channel, department=department)
+        tried = open_customers(hub).decide(reference, kind=kind, channel=channel, department=department, draft=draft)
     if as_json:
         print_json(tried)
         return
@@ -78,6 +79,9 @@ def explain(
     table(["not given", "reason", ""], found.rejected)
     for name in found.trace["failed"]:
         out.print(f"raised, and so was out: {name}", style=BAD, markup=False)
+    if found.shadow is not None:
+        given = ", ".join(name for name, _ in found.shadow.chosen) or "nothing"
+        note(f"\nbeside it, kept and not shown: rules {found.shadow.ruleset} would have given {given}")
     if not found.reproduced:
         raise RefusedError("decide: making it again gave another result; please report it as a defect")
     done("made again: the same, to the last bit")

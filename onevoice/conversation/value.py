@@ -125,18 +125,23 @@ class ValueRules:
         worth = [self._worth(order) for order in recent]
         amount = sum((found for found in worth if found is not None), Decimal(0))
         last = max((datetime.fromisoformat(order["placed_at"]) for order in bought), default=None)
-        tier = next((t for t in self.tiers if amount >= t.min_amount and len(recent) >= t.min_orders), None)
-        known = tier if last is not None else None
+        days = (now - last).days if last is not None else None
+        tier = self._tier(amount, len(recent), days)
         return Value(
-            tier=known.name if known else UNKNOWN,
-            stage=self._stage(last, now),
-            route=known.route if known else self.default_route,
+            tier=tier.name if tier else UNKNOWN,
+            stage=self.stage_of(days),
+            route=tier.route if tier else self.default_route,
             amount=amount,
             currency=self.currency,
             orders=len(recent),
             uncounted=sum(found is None for found in worth),
             last_order_at=last,
         )
+
+    def _tier(self, amount: Decimal, orders: int, days: int | None) -> Tier | None:
+        if days is None:
+            return None
+        return next((tier for tier in self.tiers if amount >= tier.min_amount and orders >= tier.min_orders), None)
 
     def _worth(self, order: Json) -> Decimal | None:
         total = order.get("total")
@@ -145,10 +150,15 @@ class ValueRules:
         rate = self.rates.get(total["currency"])
         return Decimal(total["amount"]) * rate if rate is not None else None
 
-    def _stage(self, last: datetime | None, now: datetime) -> str:
-        if last is None:
+    def tier_of(self, amount: Decimal, orders: int, days: int | None) -> str:
+        """Return the tier for a sum within the window, a number of orders, and whole days since the latest one."""
+        tier = self._tier(amount, orders, days)
+        return tier.name if tier else UNKNOWN
+
+    def stage_of(self, days: int | None) -> str:
+        """Return the stage for whole days since the latest order; None is no order at all."""
+        if days is None:
             return self.never_bought
-        days = (now - last).days
         return next((name for name, limit in self.stages if days <= limit), self.long_ago)
 
 

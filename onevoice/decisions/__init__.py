@@ -1,9 +1,10 @@
 """Decisions: rules and decision tables, offers and their arbitration, experiments, routing."""
 
 from onevoice.decisions.arbitration import Engine, reasons_by_offer
-from onevoice.decisions.attribute import Attribute, Kind, checked_facts
+from onevoice.decisions.attribute import Attribute, Kind, checked_facts, fitting_facts
 from onevoice.decisions.case import failing_cases
 from onevoice.decisions.decision import WORDS, Chosen, Decision, Question, Reason, stored_question
+from onevoice.decisions.fact import TOLD
 from onevoice.decisions.offer import KINDS, Offer
 from onevoice.decisions.propensity import NOTHING_SHOWN, Propensity, Snapshot
 from onevoice.decisions.ruleset import DOCUMENTS, Ruleset, World, lint_ruleset, read_ruleset
@@ -12,6 +13,7 @@ __all__ = [
     "DOCUMENTS",
     "KINDS",
     "NOTHING_SHOWN",
+    "TOLD",
     "WORDS",
     "Attribute",
     "Chosen",
@@ -27,6 +29,7 @@ __all__ = [
     "World",
     "checked_facts",
     "failing_cases",
+    "fitting_facts",
     "lint_ruleset",
     "read_ruleset",
     "reasons_by_offer",

@@ -75,6 +75,14 @@ def checked_facts(raw: Mapping[str, Any], attributes: Mapping[str, Attribute]) -
     return {name: _checked(raw.get(name), attribute) for name, attribute in attributes.items()}
 
 
+def fitting_facts(facts: Mapping[str, Any], attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+    """Return a fact for every attribute from facts of other rules: what is not of its kind here is unknown."""
+    return {
+        name: _READERS[attribute.kind](facts[name]) if facts.get(name) is not None else None
+        for name, attribute in attributes.items()
+    }
+
+
 def _checked(value: Any, attribute: Attribute) -> Any:
     if value is None:
         return None

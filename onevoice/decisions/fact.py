@@ -6,6 +6,8 @@ from onevoice.decisions.attribute import Attribute, Kind
 from onevoice.messages import Channel
 
 DIRECTIONS = ("inbound", "outbound")
+TOLD = frozenset({"need", "language", "prefers_assisted"})
+"""Of these a touch point may know better than the hub; all others are the hub's own, and no caller changes them."""
 
 
 def hub_attributes(*, tiers: Collection[str], stages: Collection[str]) -> dict[str, Attribute]:

@@ -1,17 +1,14 @@
 """All rules of decisions in one version: read, checked, compiled.
 
 Takes the documents of `rules/` (decisions, tables, offers), gives a `Ruleset` or every problem in them. The one rule:
-a ruleset is a pure function of its documents, named by their hash; what does not lint is none.
+a ruleset is a pure function of its documents; what does not lint is none.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
-
-import orjson
 
 from onevoice.decisions.attribute import Attribute, Kind
 from onevoice.decisions.conditions import Conditions, mask_of
@@ -77,16 +74,16 @@ class Ruleset:
     """One version of the rules.
 
     Attributes:
-        version: hash of the documents.
         attributes: all that expressions may read, answers of tables included.
         inputs: those of them that a caller or the hub must give.
+        declared: those of them that `rules/decisions.yaml` declares, for callers.
         offers: in the order of the file; bit i of a mask is offer i.
         worth: value x lever x objective of each offer; None where its value is an expression.
     """
 
-    version: str
     attributes: Mapping[str, Attribute]
     inputs: Mapping[str, Attribute]
+    declared: frozenset[str]
     tables: tuple[Table, ...]
     offers: tuple[Offer, ...]
     groups: tuple[Group, ...]
@@ -135,7 +132,8 @@ class _Reader:
 
     def read(self) -> Ruleset:
         top = self._top
-        attributes = hub_attributes(tiers=self._world.tiers, stages=self._world.stages) | self._declared()
+        declared = self._declared()
+        attributes = hub_attributes(tiers=self._world.tiers, stages=self._world.stages) | declared
         inputs = dict(attributes)
         tables: list[Table] = []
         for name, section in self._sections("tables"):
@@ -166,9 +164,9 @@ class _Reader:
         least = top.count("least_shown")
         top.demand_nothing_else()
         return Ruleset(
-            version=_version(self._documents),
             attributes=attributes,
             inputs=inputs,
+            declared=frozenset(declared),
             tables=tuple(tables),
             offers=offers,
             groups=tuple(groups),
@@ -256,12 +254,6 @@ def _stages(offers: tuple[Offer, ...], groups: Collection[Group], weights: Colle
             for channel in (None, *(one.value for one in Channel))
         },
     )
-
-
-def _version(documents: Mapping[str, Json]) -> str:
-    """A hash of the documents in their order, since masks go by the order of offers."""
-    packed = orjson.dumps([documents[name] for name in DOCUMENTS], option=orjson.OPT_NON_STR_KEYS)
-    return hashlib.sha256(packed).hexdigest()[:16]
 
 
 def _masks(values: Iterator[Any]) -> dict[Any, int]:

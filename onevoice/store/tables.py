@@ -360,8 +360,24 @@ ruleset = Table(
     metadata,
     Column("version", Text, primary_key=True),
     Column("documents", JsonDocument, nullable=False, comment="as YAML text, which keeps days and order"),
-    Column("first_used_at", UtcDateTime, nullable=False),
-    comment="every version of the rules that ever decided something",
+    Column("kept_at", UtcDateTime, nullable=False),
+    comment="every version of the rules that was live or shadow; none is ever removed",
+)
+
+rule_release = Table(
+    "rule_release",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("role", Text, nullable=False),
+    Column("version", Text, comment="null: from here on no shadow decides"),
+    Column("before", Integer, comment="the release that rolling this one back returns to; null: there was none"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("at", UtcDateTime, nullable=False),
+    CheckConstraint("role in ('live', 'shadow')", name="role"),
+    CheckConstraint("role = 'shadow' or version is not null", name="version"),
+    Index(None, "role", "number"),
+    comment="append-only; of each role the newest counts",
 )
 
 propensity_snapshot = Table(
@@ -388,6 +404,18 @@ decision = Table(
     Column("made_at", UtcDateTime, nullable=False),
     UniqueConstraint("caller", "idempotency_key"),
     Index(None, "made_at"),
+)
+
+shadow_decision = Table(
+    "shadow_decision",
+    metadata,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("ruleset", Text, nullable=False),
+    Column("trace", JsonDocument, nullable=False),
+    Column("differs", Boolean, nullable=False, comment="it would have given something else, or in another order"),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index(None, "ruleset", "differs"),
+    comment="what the shadow decided beside the live rules on the same question; shown to no touch point",
 )
 
 offer_use = Table(

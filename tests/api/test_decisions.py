@@ -11,12 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from onevoice.store.tables import act
+from onevoice.decisions.release import keep_version, release, roll_back
+from onevoice.store.tables import act, offer_use
 from onevoice.store.tables import decision as decision_table
 from onevoice.workers.customers import open_customers
-from onevoice.workers.decisions import Advice
+from onevoice.workers.decisions import Rulebook, Rules, load_rules
 from onevoice.workers.decisions.desk import Asked, Desk, Reported
+from onevoice.workers.decisions.difference import difference
 from onevoice.workers.decisions.rules import rules_of, stored_documents
+from onevoice.workers.decisions.shadow import count_shadow
 from tests.api.door import Door
 from tests.api.records import account, contact, debtor, do_not_call, order, stranger
 
@@ -136,19 +139,110 @@ def test_learning_moves_propensity_and_what_was_decided_before_stays_what_it_was
         assert buyer.get(f"/v1/decisions/{decision['id']}").json()["reproduced"] is True
 
 
-def test_decision_is_made_again_by_the_rules_of_its_time(buyer: Door) -> None:
-    made = ask(buyer).json()
-    customers = open_customers(buyer.hub)
-    documents = deepcopy(customers.advice.rules.documents)
+def other_rules(door: Door) -> Rules:
+    """The rules that come with the hub with one offer left, under another name."""
+    documents = deepcopy(load_rules(door.hub.config.root / "rules").documents)
     documents["offers"] = {"only": documents["offers"]["free_delivery"]}
-    changed = Desk(buyer.hub.store, replace(customers, advice=Advice(rules_of(stored_documents(documents)))))
+    return rules_of(stored_documents(documents))
 
-    new = changed.decide(Asked(ref=HIS_PHONE, channel="phone", facts={}), caller="operator:anna", key="new")
 
-    assert [offer["id"] for offer in new["offers"]] == ["only"]
-    assert changed.explain(UUID(made["id"])).reproduced
-    assert changed.explain(UUID(new["id"])).reproduced
-    assert changed.explain(UUID(made["id"])).ruleset != new["ruleset"]
+def kept(door: Door, rules: Rules) -> Rulebook:
+    """The rulebook of the hub, in which these rules are kept as well."""
+    with door.hub.store.transaction() as connection:
+        keep_version(connection, rules.version, stored_documents(rules.documents), datetime.now(UTC))
+    return open_customers(door.hub).rulebook
+
+
+def test_decision_is_made_again_by_the_rules_of_its_time(buyer: Door) -> None:
+    first, rules = ask(buyer).json(), other_rules(buyer)
+    with buyer.hub.store.transaction() as connection:
+        keep_version(connection, rules.version, stored_documents(rules.documents), datetime.now(UTC))
+        release(connection, "live", rules.version, actor="anna", reason=None, now=datetime.now(UTC))
+    second = ask(buyer, "2").json()
+    with buyer.hub.store.transaction() as connection:
+        roll_back(connection, actor="anna", reason=None, now=datetime.now(UTC))
+    third = ask(buyer, "3").json()
+
+    assert [offer["id"] for offer in second["offers"]] == ["only"]
+    assert [offer["id"] for offer in third["offers"]] == ["personal_adviser", "free_delivery"]
+    assert (second["ruleset"], third["ruleset"]) == (rules.version, first["ruleset"])
+    for decision in (first, second, third):
+        explained = buyer.get(f"/v1/decisions/{decision['id']}").json()
+        assert (explained["reproduced"], explained["ruleset"]) == (True, decision["ruleset"])
+
+
+def test_shadow_decides_beside_is_kept_and_shown_to_nobody(buyer: Door) -> None:
+    rules = other_rules(buyer)
+    book = kept(buyer, rules)
+    book.publish(buyer.hub.store, "shadow", rules.version, actor="anna", reason=None)
+
+    made = ask(buyer)
+    with buyer.hub.store.transaction() as connection:
+        release(connection, "shadow", None, actor="anna", reason=None, now=datetime.now(UTC))
+        counted = count_shadow(connection, rules.version)
+    after = ask(buyer, "2").json()
+
+    assert ids(made) == ["personal_adviser", "free_delivery"]
+    assert "only" not in made.text
+    shadow = buyer.get(f"/v1/decisions/{made.json()['id']}").json()["shadow"]
+    assert (shadow["ruleset"], shadow["differs"], shadow["chosen"][0][0]) == (rules.version, True, "only")
+    assert (counted.decided, counted.differed) == (1, 1)
+    assert buyer.get(f"/v1/decisions/{after['id']}").json()["shadow"] is None
+    with buyer.hub.store.transaction() as connection:
+        used = set(connection.execute(select(offer_use.c.offer)).scalars())
+    assert used == {"personal_adviser", "free_delivery"}
+
+
+def test_rules_diff_says_what_stored_decisions_would_have_been(buyer: Door) -> None:
+    decisions = [ask(buyer, str(number)).json()["id"] for number in range(3)]
+    ask(buyer, "unknown", ref="phone:+442079460999")
+    rules, done = other_rules(buyer), []
+
+    found = difference(buyer.hub.store, open_customers(buyer.hub).rulebook, rules, advance=done.append)
+    same = difference(
+        buyer.hub.store, open_customers(buyer.hub).rulebook, load_rules(buyer.hub.config.root / "rules"), newest=2,
+        advance=done.append,
+    )  # fmt: skip
+
+    assert (found.compared, found.changed, done) == (4, 4, [4, 2])
+    assert {(one.offer, one.before, one.after) for one in found.offers} == {
+        ("only", 0, 3), ("personal_adviser", 3, 0), ("free_delivery", 3, 0), ("first_order", 1, 0)
+    }  # fmt: skip
+    assert set(map(str, found.examples)) > set(decisions)
+    assert (same.compared, same.changed, same.offers) == (2, 0, ())
+
+
+def test_other_marks_of_value_move_the_tier_of_what_was_decided_before(buyer: Door) -> None:
+    ask(buyer)
+    documents = deepcopy(load_rules(buyer.hub.config.root / "rules").documents)
+    documents["value"]["tiers"]["high"]["min_amount"] = 10_000
+    rules = rules_of(stored_documents(documents))
+
+    found = difference(buyer.hub.store, open_customers(buyer.hub).rulebook, rules, advance=lambda _: None)
+
+    assert [(one.offer, one.lost_because) for one in found.offers] == [("personal_adviser", (("not_eligible", 1),))]
+
+
+def test_what_the_hub_knows_no_caller_changes(buyer: Door) -> None:
+    refused = ask(buyer, facts={"tier": "high"})
+
+    assert refused.status_code == 409
+    assert "tier" in refused.text
+    assert ask(buyer, facts={"need": "billing", "basket": 3}).status_code == 200
+
+
+def test_offer_whose_purpose_the_gate_no_longer_knows_is_not_made(buyer: Door) -> None:
+    made = ask(buyer, kind="question")
+    assert ids(made) == ["satisfaction"]
+    purposes = {name: one for name, one in buyer.hub.gate.rules.purposes.items() if name != "survey"}
+    gate = replace(buyer.hub.gate, rules=buyer.hub.gate.rules.model_copy(update={"purposes": purposes}))
+    customers = replace(open_customers(buyer.hub), gate=gate)
+
+    later = Desk(buyer.hub.store, customers).decide(
+        Asked(ref=HIS_PHONE, kind="question", channel="phone", facts={}), caller="operator:anna", key="later"
+    )
+
+    assert later["offers"] == []
 
 
 def test_cap_counts_at_the_anchors_so_that_the_group_is_full_after_twelve(buyer: Door) -> None:

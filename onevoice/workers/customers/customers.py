@@ -20,6 +20,7 @@ from onevoice.conversation import (
     Known,
     Moment,
     Value,
+    ValueRules,
     anonymous_context,
     candidates_context,
     known_context,
@@ -52,7 +53,16 @@ from onevoice.workers.customers.record import RecordState, load_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
-from onevoice.workers.decisions import Advice, Situation, Tried, customer_facts, load_rules, moment_facts
+from onevoice.workers.decisions import (
+    Rulebook,
+    Situation,
+    Tried,
+    customer_facts,
+    moment_facts,
+    offers_now,
+    question,
+    tried,
+)
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.record import Record, load_records
 
@@ -68,7 +78,7 @@ class Customers:
     gate: Gate
     model: Model
     survivorship: Survivorship
-    advice: Advice
+    rulebook: Rulebook
     judging: Judging
 
     def find(self, reference: str) -> list[UUID]:
@@ -172,28 +182,42 @@ class Customers:
             return self._known(connection, found[0], asked.point, moment)
 
     def decide(
-        self, reference: str, *, kind: str = "offer", channel: str | None = None, department: str | None = None
+        self,
+        reference: str,
+        *,
+        kind: str = "offer",
+        channel: str | None = None,
+        department: str | None = None,
+        draft: bool = False,
     ) -> Tried:
         """Return what would be decided for a customer now, with a reason for every offer; nothing is kept.
 
+        Args:
+            draft: by the rules as the files have them, instead of the live ones.
+
         Raises:
+            ConfigurationError: the draft does not lint.
             RefusedError: nobody is known under the reference, or more than one; or the kind is unknown.
         """
         moment = Moment(now=datetime.now(UTC), channel=channel, department=department)
         with self.store.transaction() as connection:
-            situation = self.situation(connection, reference, moment)
-            return self.advice.tried(connection, self.advice.question(connection, situation, moment.now, kind=kind))
+            decider = self.rulebook.drafted(connection) if draft else self.rulebook.now(connection).live
+            situation = self.situation(connection, reference, moment, decider.rules.value)
+            return tried(decider, question(connection, decider, situation, moment.now, kind=kind))
 
-    def situation(self, connection: Connection, reference: str, moment: Moment) -> Situation:
+    def situation(self, connection: Connection, reference: str, moment: Moment, rules: ValueRules) -> Situation:
         """Return who is there and what counts for a decision; of a point that nobody holds, what is known of it.
+
+        Args:
+            rules: what a customer is worth.
 
         Raises:
             RefusedError: more than one customer fits the reference; or nobody does, and it is no contact point.
         """
         asked = parse_reference(reference)
         if asked.point is not None and not customers_of(connection, asked):
-            return self._unknown(connection, asked.point, moment)[0]
-        return self._here(connection, _the_one(connection, reference), moment)[0]
+            return self._unknown(connection, asked.point, moment, rules)[0]
+        return self._here(connection, _the_one(connection, reference), moment, rules)[0]
 
     def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
         """Say that two customers are one.
@@ -262,13 +286,16 @@ class Customers:
         return self.judging.retract(judgement, actor=actor)
 
     def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
-        situation, known, holding, value = self._here(connection, customer, moment)
-        offers = self.advice.offers(connection, situation, moment.now)
+        decider = self.rulebook.now(connection).live
+        situation, known, holding, value = self._here(connection, customer, moment, decider.rules.value)
+        offers = offers_now(connection, decider, situation, moment.now)
         permissions = permissions_now(self.gate, holding, point)
         objected = objects_to_marketing(self.gate, holding)
         return known_context(known, permissions, value, offers, moment, objected=objected)
 
-    def _here(self, connection: Connection, customer: UUID, moment: Moment) -> tuple[Situation, Known, Holding, Value]:
+    def _here(
+        self, connection: Connection, customer: UUID, moment: Moment, rules: ValueRules
+    ) -> tuple[Situation, Known, Holding, Value]:
         view = load_view(connection, customer)
         holding = holding_of(connection, customer)
         known = Known(
@@ -279,27 +306,29 @@ class Customers:
             entries=timeline(connection, holding.records, holding.points, holding.acts, limit=CONTEXT_ENTRIES),
             orders=orders_of(connection, holding.records),
         )
-        value = self.advice.rules.value.judge(known.orders, moment.now)
+        value = rules.judge(known.orders, moment.now)
         situation = Situation(
             facts=moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, moment.now),
             oldest=str(customer),
             anchor=next(str(record.ref) for record in view.records if record.id == view.id),
             anchors=frozenset(map(str, holding.records)) | holding.points,
+            purposes=frozenset(self.gate.rules.purposes),
             refused=self._refused(holding, moment),
         )
         return situation, known, holding, value
 
     def _unknown(
-        self, connection: Connection, point: str | None, moment: Moment
+        self, connection: Connection, point: str | None, moment: Moment, rules: ValueRules
     ) -> tuple[Situation, list[Entry], Holding, Value]:
         holding = bare_holding(connection, point)
         entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
-        value = self.advice.rules.value.judge([], moment.now)
+        value = rules.judge([], moment.now)
         situation = Situation(
             facts=moment_facts(moment) | customer_facts(None, {}, value, entries, moment.now),
             oldest=point or "",
             anchor=point or "",
             anchors=holding.points,
+            purposes=frozenset(self.gate.rules.purposes),
             refused=self._refused(holding, moment),
         )
         return situation, entries, holding, value
@@ -320,13 +349,14 @@ class Customers:
         return candidates_context(
             [(view.id, view.golden) for view in views],
             strictest_of_all(self.gate, holdings, asked.point),
-            self.advice.rules.value.default_route,
+            self.rulebook.now(connection).live.rules.value.default_route,
             moment,
         )
 
     def _anonymous(self, connection: Connection, point: str | None, moment: Moment) -> Context:
-        situation, entries, holding, value = self._unknown(connection, point, moment)
-        offers = self.advice.offers(connection, situation, moment.now)
+        decider = self.rulebook.now(connection).live
+        situation, entries, holding, value = self._unknown(connection, point, moment, decider.rules.value)
+        offers = offers_now(connection, decider, situation, moment.now)
         permissions = permissions_now(self.gate, holding, point)
         objected = objects_to_marketing(self.gate, holding)
         return anonymous_context(entries, permissions, value, offers, moment, objected=objected)
@@ -336,14 +366,17 @@ def open_customers(hub: Hub) -> Customers:
     """Return the customers of a hub, with the rules for value and decisions.
 
     Raises:
-        ConfigurationError: a rule is wrong; the text names the key.
+        ConfigurationError: nothing was ever released, and a rule in the files is wrong; the text names the key.
     """
+    rulebook = Rulebook(hub.config.root / "rules")
+    with hub.store.transaction() as connection:
+        rulebook.now(connection)
     return Customers(
         store=hub.store,
         gate=hub.gate,
         model=hub.model,
         survivorship=hub.survivorship,
-        advice=Advice(load_rules(hub.config.root / "rules")),
+        rulebook=rulebook,
         judging=Judging(hub.store, hub.ingest),
     )
 

@@ -1,29 +1,19 @@
 """What the context offers at a moment: a decision that is made and not kept, since asking changes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy import Connection
 
 from onevoice.conversation import OffersNow
-from onevoice.decisions import (
-    KINDS,
-    NOTHING_SHOWN,
-    WORDS,
-    Chosen,
-    Engine,
-    Question,
-    Ruleset,
-    checked_facts,
-    reasons_by_offer,
-)
-from onevoice.decisions.ledger import contacts_at, latest_snapshot, load_snapshot
+from onevoice.decisions import KINDS, TOLD, WORDS, Chosen, Question, Ruleset, checked_facts, reasons_by_offer
+from onevoice.decisions.ledger import contacts_at
 from onevoice.errors import RefusedError
 from onevoice.messages import Json
 from onevoice.workers.decisions.facts import Situation
-from onevoice.workers.decisions.rules import Rules
+from onevoice.workers.decisions.rulebook import Decider
 
 MOST_OFFERS, MOST_ASKED = 5, 10
 
@@ -44,74 +34,61 @@ class Tried:
     failed: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Advice:
-    """The rules of one hub with the newest counts, ready to decide; to be used by any number of threads."""
+def question(
+    connection: Connection,
+    decider: Decider,
+    situation: Situation,
+    now: datetime,
+    *,
+    kind: str = "offer",
+    limit: int = MOST_OFFERS,
+    more: Mapping[str, Any] | None = None,
+) -> Question:
+    """Return what is to be decided: the situation, and what was given at its anchors before.
 
-    rules: Rules
-    _engine: Engine = field(init=False)
+    Args:
+        more: facts that a caller tells.
 
-    def __post_init__(self) -> None:
-        self._engine = Engine(self.rules.ruleset, NOTHING_SHOWN)
+    Raises:
+        RefusedError: there is no such kind, a fact is of the wrong one, or it is the hub's own.
+    """
+    if kind not in KINDS or not 1 <= limit <= MOST_ASKED:
+        raise RefusedError(f"decision: kind is one of {', '.join(KINDS)}, limit is from 1 to {MOST_ASKED}")
+    ruleset, told = decider.rules.ruleset, more or {}
+    own = sorted((ruleset.inputs.keys() - ruleset.declared - TOLD) & told.keys())
+    if own:
+        raise RefusedError(f"decision: {', '.join(own)}: the hub knows it by itself; leave it out")
+    unknown = ruleset.stages.by_purpose.keys() - situation.purposes
+    return Question(
+        now=now,
+        kind=kind,
+        limit=limit,
+        facts=checked_facts({"direction": "inbound", **situation.facts, **told}, ruleset.inputs),
+        oldest=situation.oldest,
+        refused={**situation.refused, **dict.fromkeys(sorted(unknown), "unknown_purpose")},
+        contacts=contacts_at(connection, situation.anchors, now),
+    )
 
-    def engine(self, connection: Connection) -> Engine:
-        """Return the engine with the newest snapshot of propensities."""
-        number = latest_snapshot(connection)
-        engine = self._engine
-        if engine.propensity.number != number:
-            engine = self._engine = Engine(self.rules.ruleset, load_snapshot(connection, number))
-        return engine
 
-    def question(
-        self,
-        connection: Connection,
-        situation: Situation,
-        now: datetime,
-        *,
-        kind: str = "offer",
-        limit: int = MOST_OFFERS,
-        more: Mapping[str, Any] | None = None,
-    ) -> Question:
-        """Return what is to be decided: the situation, and what was given at its anchors before.
+def offers_now(connection: Connection, decider: Decider, situation: Situation, now: datetime) -> OffersNow:
+    """Return the offers for a conversation that the customer began, the best first; nothing is kept."""
+    made = decider.engine.decide(question(connection, decider, situation, now))
+    told = tuple(told_offer(decider.rules.ruleset, chosen) for chosen in made.chosen)
+    refused = situation.refused.get("marketing")
+    return OffersNow(offers=told, withheld=f"the gate refuses marketing: {refused}" if refused else None)
 
-        Args:
-            more: facts that a caller tells.
 
-        Raises:
-            RefusedError: there is no such kind, or a fact is of the wrong one.
-        """
-        if kind not in KINDS or not 1 <= limit <= MOST_ASKED:
-            raise RefusedError(f"decision: kind is one of {', '.join(KINDS)}, limit is from 1 to {MOST_ASKED}")
-        return Question(
-            now=now,
-            kind=kind,
-            limit=limit,
-            facts=checked_facts({"direction": "inbound", **situation.facts, **(more or {})}, self.rules.ruleset.inputs),
-            oldest=situation.oldest,
-            refused=situation.refused,
-            contacts=contacts_at(connection, situation.anchors, now),
-        )
-
-    def offers(self, connection: Connection, situation: Situation, now: datetime) -> OffersNow:
-        """Return the offers for a conversation that the customer began, the best first; nothing is kept."""
-        engine = self.engine(connection)
-        made = engine.decide(self.question(connection, situation, now))
-        told = tuple(told_offer(engine.ruleset, chosen) for chosen in made.chosen)
-        refused = situation.refused.get("marketing")
-        return OffersNow(offers=told, withheld=f"the gate refuses marketing: {refused}" if refused else None)
-
-    def tried(self, connection: Connection, question: Question) -> Tried:
-        """Return a whole decision for people; nothing is kept."""
-        engine = self.engine(connection)
-        decision = engine.decide(question)
-        rejected = reasons_by_offer(engine.ruleset, decision.trace()["rejected"])
-        return Tried(
-            version=engine.ruleset.version,
-            facts=question.stored()["facts"],
-            chosen=decision.chosen,
-            rejected=tuple((name, reason.value, WORDS[reason]) for name, reason in rejected.items()),
-            failed=decision.failed,
-        )
+def tried(decider: Decider, asked: Question) -> Tried:
+    """Return a whole decision for people; nothing is kept."""
+    decision = decider.engine.decide(asked)
+    rejected = reasons_by_offer(decider.rules.ruleset, decision.trace()["rejected"])
+    return Tried(
+        version=decider.rules.version,
+        facts=asked.stored()["facts"],
+        chosen=decision.chosen,
+        rejected=tuple((name, reason.value, WORDS[reason]) for name, reason in rejected.items()),
+        failed=decision.failed,
+    )
 
 
 def told_offer(ruleset: Ruleset, chosen: Chosen) -> Json:

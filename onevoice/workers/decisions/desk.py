@@ -13,35 +13,22 @@ from uuid import UUID
 
 import orjson
 import uuid_utils
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from onevoice.conversation import Moment
-from onevoice.decisions import (
-    WORDS,
-    Decision,
-    Engine,
-    Question,
-    reasons_by_offer,
-    stored_question,
-)
-from onevoice.decisions.ledger import (
-    load_snapshot,
-    make_snapshot,
-    record_outcome,
-    reserve_budget,
-    save_uses,
-    take_turns,
-)
+from onevoice.decisions import WORDS, Decision, Engine, Question, Ruleset, reasons_by_offer, stored_question
+from onevoice.decisions.ledger import make_snapshot, record_outcome, reserve_budget, save_uses, take_turns
 from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
 from onevoice.messages import Json
-from onevoice.store import Store, upsert
+from onevoice.store import Store
 from onevoice.store.tables import decision as decision_table
-from onevoice.store.tables import ruleset as ruleset_table
+from onevoice.store.tables import shadow_decision
 from onevoice.workers.customers import Customers
-from onevoice.workers.decisions.advice import told_offer
-from onevoice.workers.decisions.rules import rules_of, stored_documents
+from onevoice.workers.decisions.advice import question, told_offer
+from onevoice.workers.decisions.rulebook import Decider
+from onevoice.workers.decisions.shadow import beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +72,22 @@ class OutcomeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed:
+    """What other rules decided on the same question; nobody was given it. `chosen`: (offer, score)."""
+
+    ruleset: str
+    differs: bool
+    chosen: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """A stored decision, made again.
 
     Attributes:
         reproduced: making it again gave the stored trace, to the last bit.
         rejected: (offer, reason, the reason in words).
+        shadow: what the rules decided that were tried beside the live ones at the time.
     """
 
     id: UUID
@@ -101,6 +98,7 @@ class Explained:
     question: Json
     trace: Json
     rejected: tuple[tuple[str, str, str], ...]
+    shadow: Shadowed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +168,13 @@ class Desk:
             row = connection.execute(select(decision_table).where(decision_table.c.id == decision)).one_or_none()
             if row is None:
                 raise RefusedError("decision: none is known under this id")
-            engine = _engine_of(connection, row)
-        trace = engine.decide(stored_question(row.question, engine.ruleset.inputs)).trace()
-        reasons = reasons_by_offer(engine.ruleset, row.trace["rejected"])
+            decider = self.customers.rulebook.decider(connection, row.ruleset, row.snapshot)
+            beside = connection.execute(
+                select(shadow_decision).where(shadow_decision.c.decision_id == decision)
+            ).one_or_none()
+        ruleset = decider.rules.ruleset
+        trace = decider.engine.decide(stored_question(row.question, ruleset.inputs)).trace()
+        reasons = reasons_by_offer(ruleset, row.trace["rejected"])
         return Explained(
             id=row.id,
             made_at=row.made_at,
@@ -182,6 +184,13 @@ class Desk:
             question=row.question,
             trace=row.trace,
             rejected=tuple((name, reason.value, WORDS[reason]) for name, reason in reasons.items()),
+            shadow=Shadowed(
+                ruleset=beside.ruleset,
+                differs=beside.differs,
+                chosen=tuple((name, score) for name, score, *_ in beside.trace["chosen"]),
+            )
+            if beside is not None
+            else None,
         )
 
     def learn(self, now: datetime | None = None) -> int:
@@ -190,47 +199,44 @@ class Desk:
             return make_snapshot(connection, now or datetime.now(UTC)).number
 
     def _made(self, connection: Connection, asked: Asked, now: datetime, request: Mapping[str, str]) -> Json:
-        advice = self.customers.advice
+        deciders = self.customers.rulebook.now(connection)
+        live = deciders.live
         moment = Moment(now=now, channel=asked.channel, department=asked.department)
-        situation = self.customers.situation(connection, asked.ref, moment)
+        situation = self.customers.situation(connection, asked.ref, moment, live.rules.value)
         take_turns(connection, situation.oldest)
-        engine = advice.engine(connection)
-        kept = {
-            "version": engine.ruleset.version,
-            "documents": stored_documents(advice.rules.documents),
-            "first_used_at": now,
-        }
-        upsert(connection, ruleset_table, [kept], key=["version"])
-        asking = advice.question(connection, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
-        question, made, costs = _paid(connection, engine, asking)
-        answer = _answer(engine, question, made)
+        asking = question(connection, live, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
+        put, made, costs = _paid(connection, live.engine, asking)
+        answer = _answer(live, put, made)
         row = {
             "id": UUID(answer["id"]),
             **request,
             "anchor": situation.anchor,
-            "ruleset": engine.ruleset.version,
-            "snapshot": engine.propensity.number,
-            "question": question.stored(),
+            "ruleset": live.rules.version,
+            "snapshot": live.engine.propensity.number,
+            "question": put.stored(),
             "trace": made.trace(),
             "answer": answer,
             "made_at": now,
         }
         connection.execute(decision_table.insert().values(row))
-        save_uses(connection, [_use(row, engine, question, one.offer, costs) for one in made.chosen])
+        save_uses(connection, [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen])
+        if deciders.shadow is not None:
+            shadow = beside(deciders.shadow, UUID(answer["id"]), put, made)
+            connection.execute(shadow_decision.insert().values(shadow))
         return answer
 
 
-def _answer(engine: Engine, question: Question, made: Decision) -> Json:
-    offers = []
+def _answer(decider: Decider, question: Question, made: Decision) -> Json:
+    ruleset, offers = decider.rules.ruleset, []
     for one in made.chosen:
-        told = told_offer(engine.ruleset, one)
-        ends = min(told["expires_at"], question.now + engine.ruleset.offer(one.offer).holds)
+        told = told_offer(ruleset, one)
+        ends = min(told["expires_at"], question.now + ruleset.offer(one.offer).holds)
         offers.append(told | {"expires_at": ends, "score": one.score})
     document = {
         "id": str(uuid_utils.uuid7()),
         "made_at": question.now,
-        "ruleset": engine.ruleset.version,
-        "snapshot": engine.propensity.number,
+        "ruleset": decider.rules.version,
+        "snapshot": decider.engine.propensity.number,
         "arms": {name: {"arm": arm, "probability": share} for name, (arm, share) in made.arms.items()},
         "offers": offers,
     }
@@ -238,7 +244,7 @@ def _answer(engine: Engine, question: Question, made: Decision) -> Json:
     return answer
 
 
-def _use(row: Json, engine: Engine, question: Question, offer: str, costs: Mapping[str, int]) -> Json:
+def _use(row: Json, ruleset: Ruleset, question: Question, offer: str, costs: Mapping[str, int]) -> Json:
     return {
         "decision_id": row["id"],
         "offer": offer,
@@ -248,7 +254,7 @@ def _use(row: Json, engine: Engine, question: Question, offer: str, costs: Mappi
         "cost": costs.get(offer, 0),
         "state": "reserved",
         "at": question.now,
-        "expires_at": question.now + engine.ruleset.offer(offer).holds,
+        "expires_at": question.now + ruleset.offer(offer).holds,
     }
 
 
@@ -271,13 +277,6 @@ def _paid(connection: Connection, engine: Engine, question: Question) -> tuple[Q
         if not spent:
             return question, made, costs
         question = replace(question, spent=question.spent | spent)
-
-
-def _engine_of(connection: Connection, row: Row[Any]) -> Engine:
-    documents = connection.execute(
-        select(ruleset_table.c.documents).where(ruleset_table.c.version == row.ruleset)
-    ).scalar_one()
-    return Engine(rules_of(documents).ruleset, load_snapshot(connection, row.snapshot))
 
 
 def _hash(asked: Asked) -> str:

@@ -17,13 +17,15 @@ class Situation:
         oldest: id of the customer's oldest record, or the contact point of somebody unknown.
         anchor: that record, or the contact point: what a decision hangs on.
         anchors: all records and contact points at which earlier decisions count.
-        refused: purposes that the gate refuses -> why.
+        purposes: those that the gate knows.
+        refused: those of them that it refuses -> why.
     """
 
     facts: Json
     oldest: str
     anchor: str
     anchors: frozenset[str]
+    purposes: frozenset[str]
     refused: Mapping[str, str]
 
 

@@ -1,9 +1,11 @@
 """The rules of decisions as the hub uses them, with the value rules that they are checked against."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import yaml
 
 from onevoice.conversation import ValueRules
@@ -11,11 +13,20 @@ from onevoice.decisions import DOCUMENTS, Ruleset, World, failing_cases, lint_ru
 from onevoice.messages import Json
 from onevoice.rules_file import read_yaml
 
+VERSIONED = (*DOCUMENTS, "value")
+BESIDE = ("purposes",)
+"""What rules are checked against; the gate goes by it, so it is no part of a version."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """One version of all that decides: the documents, and what was made of them."""
+    """One version of all that decides: the documents, and what was made of them.
 
+    Attributes:
+        version: hash of the versioned documents.
+    """
+
+    version: str
     documents: Mapping[str, Json]
     ruleset: Ruleset
     value: ValueRules
@@ -50,23 +61,31 @@ def rules_of(stored: Mapping[str, str]) -> Rules:
     return _rules({name: yaml.safe_load(text) for name, text in stored.items()})
 
 
-def failing_rule_tests(folder: Path) -> list[str]:
-    """Return one line for each test of `tests.yaml` in a folder that does not hold.
+def failing_rule_tests(folder: Path, rules: Rules | None = None) -> list[str]:
+    """Return one line for each test of `tests.yaml` in a folder that does not hold for its rules, or for those given.
 
     Raises:
         ConfigurationError: the rules do not lint, or a file cannot be read.
     """
-    return failing_cases(load_rules(folder).ruleset, dict(read_yaml(folder / "tests.yaml")))
+    found = rules or load_rules(folder)
+    return failing_cases(found.ruleset, dict(read_yaml(folder / "tests.yaml")))
 
 
 def _documents(folder: Path) -> dict[str, Json]:
-    return {name: dict(read_yaml(folder / f"{name}.yaml")) for name in (*DOCUMENTS, "value", "purposes")}
+    return {name: dict(read_yaml(folder / f"{name}.yaml")) for name in (*VERSIONED, *BESIDE)}
 
 
 def _rules(documents: Mapping[str, Json]) -> Rules:
     value = ValueRules.read(documents["value"])
-    return Rules(documents=documents, ruleset=read_ruleset(documents, _world(value, documents)), value=value)
+    ruleset = read_ruleset(documents, _world(value, documents))
+    return Rules(version=_version(documents), documents=documents, ruleset=ruleset, value=value)
 
 
 def _world(value: ValueRules, documents: Mapping[str, Json]) -> World:
     return World(tiers=value.tier_names, stages=value.stage_names, purposes=frozenset(documents["purposes"]))
+
+
+def _version(documents: Mapping[str, Json]) -> str:
+    """A hash of the documents in their order, since masks go by the order of offers."""
+    packed = orjson.dumps([documents[name] for name in VERSIONED], option=orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(packed).hexdigest()[:16]
