@@ -14,13 +14,21 @@ from onevoice.sdk import Settings
 from onevoice.sdk.discovery import discover
 from onevoice.testing.contract import CHECKS, Subject, examine
 from samples.erp.database import create, load
-from tests.connectors import test_sample_callcentre, test_sample_crm, test_sample_erp, test_sample_shop
+from tests.connectors import (
+    ami_server,
+    test_asterisk,
+    test_sample_callcentre,
+    test_sample_crm,
+    test_sample_erp,
+    test_sample_shop,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = discover(ROOT / "connectors")
 NOWHERE = "http://127.0.0.1:1"
 
 crm, shop, centre = test_sample_crm.crm, test_sample_shop.shop, test_sample_callcentre.centre
+pbx = test_asterisk.pbx
 
 
 def writes(stream: str, **fields: object) -> Callable[[str, SourceRecord], Change | None]:
@@ -70,12 +78,29 @@ def callcentre_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"values": {"folder": str(folder)}, "secrets": {}, "unreachable": {"folder": f"{folder}/none"}}
 
 
+def asterisk_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    folder = request.getfixturevalue("tmp_path")
+    for name in ("inbox", "outbox"):
+        (folder / name).mkdir()
+    pbx = request.getfixturevalue("pbx")
+    pbx.say_to_login = ami_server.EVENTS
+    values = {"host": "127.0.0.1", "port": pbx.port, "username": ami_server.USER, "folder": str(folder)}
+    values |= {"listen_seconds": 0.1, "screen_pop_url": "https://desk.example.com/{number}"}
+    return {
+        "values": values,
+        "secrets": {"secret": ami_server.SECRET},
+        "unreachable": {**values, "port": 1},
+        "wrong_secrets": {"secret": "wr0ng"},
+    }
+
+
 def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
     values = {"url": NOWHERE, "database": "db", "username": "hub"}
     return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
 
 
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
+    "asterisk": asterisk_of,
     "sample_callcentre": callcentre_of,
     "sample_crm": crm_of,
     "sample_erp": erp_of,
