@@ -6,6 +6,7 @@ is ever shown.
 
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,30 @@ class Secret:
             where = f"environment variable {self.name}" if self.kind == "env" else f"file {self.name}"
             raise ConfigurationError(f"{self.setting}: the {where} is missing or empty; put the secret there")
         return value
+
+    def keep(self, value: str) -> None:
+        """Put another value in the secret's place, in one step, readable by the file's owner alone.
+
+        Raises:
+            ConfigurationError: it is an environment variable, or the file cannot be written.
+        """
+        if self.kind != "file":
+            raise ConfigurationError(
+                f"{self.setting}: the system changed this secret and an environment variable cannot keep it; write "
+                '{file = "PATH"}'
+            )
+        path = Path(self.name)
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{value}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.setting}: the system changed this secret and its file cannot be written ({error.strerror})"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,23 @@ secrets = {{password = {{file = "password"}}}}
     assert "hunter2" not in repr(config) + str(config) + repr(secret)
 
 
+def test_a_secret_that_a_system_changed_is_kept_in_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "refresh"
+    place.write_text("0ld\n")
+    place.chmod(0o644)
+    Secret("file", str(place), "systems.shop.secrets.refresh").keep("n3w")
+    assert Secret("file", str(place), "x").reveal() == "n3w"
+    assert place.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("REFRESH", "0ld")
+    with pytest.raises(ConfigurationError, match="refresh") as caught:
+        Secret("env", "REFRESH", "systems.shop.secrets.refresh").keep("n3w")
+    assert "n3w" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        Secret("file", str(tmp_path / "none" / "refresh"), "x").keep("n3w")
+
+
 def test_relative_places_count_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     (tmp_path / "key").write_text("k", encoding="utf-8")

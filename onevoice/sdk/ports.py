@@ -19,14 +19,16 @@ class Settings:
     Attributes:
         system: the configured system's name, for messages.
         values: plain settings as `manifest.yaml` declares them, checked before.
-        secrets: secret settings, already resolved; never in a repr.
+        secrets: secret settings, read when they are asked for; never in a repr.
         now: the clock, UTC.
+        keep: takes the name and the new value of a secret that the system has changed, such as a refresh token.
     """
 
     system: str
     values: Mapping[str, object]
     secrets: Mapping[str, str] = field(repr=False)
     now: Callable[[], datetime]
+    keep: Callable[[str, str], None] = field(default=lambda _name, _value: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

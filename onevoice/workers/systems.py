@@ -1,7 +1,7 @@
 """The state of each connected system: reachable, failing or parked; and its connector, built once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from threading import Lock
 import structlog
 from sqlalchemy import Connection, select
 
-from onevoice.config import Config
-from onevoice.errors import OperatorError, RefusedError, TransientError
+from onevoice.config import Config, Secret
+from onevoice.errors import ConfigurationError, OperatorError, RefusedError, TransientError
 from onevoice.sdk import Connector, Settings
 from onevoice.sdk.discovery import build, check_settings
 from onevoice.store import Store, upsert
@@ -30,14 +30,39 @@ def utc_now() -> datetime:
 
 
 def settings_of(config: Config, system: str, clock: Callable[[], datetime] = utc_now) -> Settings:
-    """Return what a system's connector is built from, with its secrets read.
+    """Return what a system's connector is built from; its secrets are read, and read again whenever they are used.
 
     Raises:
         ConfigurationError: a secret's variable or file is missing or empty; the text names both ends.
     """
     chosen = config.systems[system]
-    secrets = {name: secret.reveal() for name, secret in chosen.secrets.items()}
-    return Settings(system=system, values=chosen.settings, secrets=secrets, now=clock)
+    secrets = _Secrets(chosen.secrets)
+    return Settings(system=system, values=chosen.settings, secrets=secrets, now=clock, keep=secrets.keep)
+
+
+class _Secrets(Mapping[str, str]):
+    """A system's secrets as they stand at this moment: another process may have put a new one in place."""
+
+    def __init__(self, references: Mapping[str, Secret]) -> None:
+        self._references = references
+        for reference in references.values():
+            reference.reveal()
+
+    def __getitem__(self, name: str) -> str:
+        return self._references[name].reveal()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep a secret that the system has changed; where that cannot be, it is said and holds in this process."""
+        try:
+            self._references[name].keep(value)
+        except ConfigurationError as error:
+            log.error("secret_not_kept", reason=str(error))
 
 
 def check_all_settings(config: Config, catalog: Catalog) -> None:

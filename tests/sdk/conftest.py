@@ -20,7 +20,7 @@ class Asked:
     body: bytes
 
 
-@dataclass(slots=True)
+@dataclass
 class ScriptedServer:
     """Gives the scripted answers in order; the last one again and again."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from onevoice.errors import OperatorError, TransientError
 from onevoice.sdk.exchange import Exchange
-from onevoice.sdk.oauth import OAuth2
+from onevoice.sdk.oauth import OAuth2, RefreshToken
 from onevoice.sdk.rest import Rest
 from onevoice.sdk.throttle import Throttle
 
@@ -19,6 +19,20 @@ SECRET = "cl1ent-secret"
 
 class Clock:
     now = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+class Kept:
+    """Where a refresh token is kept; `broken` keeps nothing, as an environment variable."""
+
+    value = "r1"
+    broken = False
+
+    def token(self) -> RefreshToken:
+        return RefreshToken(stands=lambda: self.value, keep=self._keep)
+
+    def _keep(self, value: str) -> None:
+        if not self.broken:
+            self.value = value
 
 
 def rest(server: Any, clock: Clock, **more: Any) -> Rest:
@@ -59,7 +73,9 @@ def test_a_refused_token_is_renewed_once(server: Any) -> None:
     server.say(status=401)
     token(server, "t2")
     server.say(b'{"id": 1}')
-    assert rest(server, Clock(), refresh_token="r1").get("a").data == {"id": 1}
+    kept = Kept()
+    assert rest(server, Clock(), refresh_token=kept.token()).get("a").data == {"id": 1}
+    assert kept.value == "r1"
     assert b"grant_type=refresh_token&refresh_token=r1" in server.asked[0].body
     server._script.clear()
     server.say(status=401)
@@ -85,3 +101,56 @@ def test_what_the_token_server_says_becomes_what_is_to_be_done(
     with pytest.raises(error, match="token") as caught:
         rest(server, Clock()).get("a")
     assert SECRET not in str(caught.value)
+
+
+class Rotating:
+    """A token server that takes each refresh token once, and gives a new one with every answer."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.holds = "r1"
+        self.given = 1
+        server.take = self.answer
+
+    def answer(self, asked: Any) -> Any:
+        self.server.asked.append(asked)
+        if asked.path != "/token":
+            return 200, {}, b"{}", None
+        if f"refresh_token={self.holds}&" not in asked.body.decode():
+            return 400, {}, b'{"error": "invalid_grant"}', None
+        self.given += 1
+        self.holds = f"r{self.given}"
+        body = orjson.dumps({"access_token": f"t{self.given}", "expires_in": 60, "refresh_token": self.holds})
+        return 200, {}, body, None
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_rotated_refresh_token_takes_the_place_of_the_old_one(server: Any, broken: bool) -> None:
+    rotating, kept, clock = Rotating(server), Kept(), Clock()
+    kept.broken = broken
+    client = rest(server, clock, refresh_token=kept.token())
+    for _ in range(3):
+        client.get("a")
+        clock.now += timedelta(seconds=61)
+    assert rotating.given == 4
+    assert kept.value == ("r1" if broken else "r4")
+    if not broken:
+        rest(server, clock, refresh_token=kept.token()).get("a")  # the next process begins with what was kept
+
+
+def test_two_processes_that_rotate_in_turns_do_not_lock_each_other_out(server: Any) -> None:
+    rotating, kept, clock = Rotating(server), Kept(), Clock()
+    one, two = (rest(server, clock, refresh_token=kept.token()) for _ in range(2))
+    for client in (one, two, one, two, one):
+        client.get("a")
+        clock.now += timedelta(seconds=61)
+    assert rotating.given == 6
+
+
+def test_a_token_that_another_process_replaced_at_this_moment_is_read_again(server: Any) -> None:
+    rotating, kept = Rotating(server), Kept()
+    reads = iter(["r1", "r9", "r9"])
+    rotating.holds = "r9"
+    late = RefreshToken(stands=lambda: next(reads), keep=kept._keep)
+    rest(server, Clock(), refresh_token=late).get("a")
+    assert kept.value == "r2"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from onevoice.config import load_config
 from onevoice.errors import OperatorError
 from onevoice.workers import systems as module
-from onevoice.workers.systems import Systems
+from onevoice.workers.systems import Systems, settings_of
 from tests.workers.walk import Walk
 
 
@@ -69,3 +72,18 @@ def test_the_end_closes_what_was_given_up_as_well(systems: Systems) -> None:
         systems.close()
         assert first.closed
         assert second.closed
+
+
+def test_a_secret_that_the_system_changed_is_kept_and_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("0ld")
+    (tmp_path / "onevoice.toml").write_text(
+        '[systems.shop]\nconnector = "sample_shop"\nsecrets = {token = {file = "token"}, other = {env = "HOME"}}\n'
+    )
+    settings = settings_of(load_config(tmp_path / "onevoice.toml"), "shop")
+    settings.keep("token", "n3w")
+    assert settings.secrets["token"] == "n3w"
+    assert "n3w" not in repr(settings)
+    with capture_logs() as said:
+        settings.keep("other", "n3w")
+    assert said[0]["event"] == "secret_not_kept"
+    assert "n3w" not in str(said)

@@ -5,6 +5,7 @@ extend it, for instance by a port for webhooks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from onevoice.sdk.draft import drafted_schema
 from onevoice.sdk.exchange import Exchange, checked_address
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
-from onevoice.sdk.oauth import OAuth2
+from onevoice.sdk.oauth import OAuth2, RefreshToken
 from onevoice.sdk.paging import (
     AddressPaging,
     CursorPaging,
@@ -186,6 +187,10 @@ def _paging(declared: Json) -> Paging:
     return SinglePage()
 
 
+def _refresh_token(name: str, settings: Settings) -> RefreshToken:
+    return RefreshToken(stands=lambda: settings.secrets[name], keep=partial(settings.keep, name))
+
+
 def _auth(declared: Json, url: str, settings: Settings, throttle: Throttle) -> requests.auth.AuthBase | None:
     """Return the declared proof, made from the secrets and settings that it names."""
 
@@ -213,6 +218,6 @@ def _auth(declared: Json, url: str, settings: Settings, throttle: Throttle) -> r
                 exchange=Exchange(throttle=throttle, now=settings.now),
                 now=settings.now,
                 scope=given.get("scope", ""),
-                refresh_token=secret(given["refresh_token"]) if "refresh_token" in given else None,
+                refresh_token=_refresh_token(given["refresh_token"], settings) if "refresh_token" in given else None,
             )
     return None
