@@ -1,7 +1,7 @@
 """`onevoice mapping`: hold the mapping files to their schemas and tests, and try one record both ways."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from onevoice.errors import ConfigurationError, RecordError
 
 if TYPE_CHECKING:
     from onevoice.config import Config
-    from onevoice.contracts import Contract
+    from onevoice.contracts import Contract, Contracts
     from onevoice.mapping import Mapping, MappingFile, Problem
     from onevoice.messages import Mapped
 
@@ -28,12 +28,28 @@ Owner = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A system or
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """A mapping file with the two contracts that it joins."""
+    """A mapping file with the contracts that it joins; `others` are those of the types under `also`."""
 
     file: "MappingFile"
     source: "Contract"
     canonical: "Contract"
+    others: dict[str, "Contract"]
     region: str
+
+    @classmethod
+    def of(cls, file: "MappingFile", contracts: "Contracts", connector: str, region: str) -> "Linted":
+        """Return the file with its contracts."""
+        return cls(
+            file=file,
+            source=contracts.source(connector, file.stream),
+            canonical=contracts.canonical(file.to),
+            others={slot.to: contracts.canonical(slot.to) for slot in file.also.values()},
+            region=region,
+        )
+
+    def slots(self) -> "list[Linted]":
+        """Return what else the file gives, each as a mapping of its own."""
+        return [replace(self, file=slot, canonical=self.others[slot.to]) for slot in self.file.also.values()]
 
 
 @app.command("lint")
@@ -74,7 +90,7 @@ def run_cases(name: Owner = None, config: ConfigPath = None) -> None:
     Example: onevoice mapping test
     """
     files = mapping_files(loaded(config), name)
-    writable = [one for one in files if one.file.writable]
+    writable = [part for one in files for part in (one, *one.slots()) if part.file.writable]
     failing = [text for one in files for text in failing_cases(one)]
     with progress("round trips", total=len(writable)) as advance:
         broken = _broken_laws(writable, advance)
@@ -106,11 +122,12 @@ def try_record(
     one = _one(loaded(config), system, stream)
     record = _read(file) if file is not None else _first_test(one)
     one.source.check(record)
-    mapping = _compiled(one)
-    mapped = mapping.to_canonical(record)
-    _show_in(one, mapping, mapped)
-    one.canonical.check(mapped.canonical)
-    _show_out(mapping, mapped, record)
+    for part in (one, *one.slots()):
+        mapping = _compiled(part)
+        for ending, read, mapped in mapping.records(record):
+            _show_in(part, mapping, ending, mapped)
+            part.canonical.check(mapped.canonical)
+            _show_out(mapping, mapped, read)
 
 
 @app.command("diff")
@@ -127,10 +144,10 @@ def diff(
     """
     from onevoice.workers.remap import compare_mappings
 
-    before, after = (_compiled(_file_of(loaded(config), system, path)) for path in (old, new))
-    canonical = _file_of(loaded(config), system, new).canonical
+    one = _file_of(loaded(config), system, new)
+    before, after = _parts(_file_of(loaded(config), system, old)), _parts(one)
     with hub_of(config) as hub, progress("records") as advance:
-        found = compare_mappings(hub.store, system, before, after, canonical, advance)
+        found = compare_mappings(hub.store, system, before, after, advance)
     if as_json:
         print_json(found)
         return
@@ -138,7 +155,7 @@ def diff(
     rows += [(reason, 0, 0, c.goes, ", ".join(c.keys)) for reason, c in sorted(found.refused.items())]
     if rows:
         table(["what", "appears#", "differs#", "goes#", "the first records"], rows)
-    done(f"{found.changed:,} of {found.records:,} records of {system} {after.stream} would change")
+    done(f"{found.changed:,} of {found.records:,} records of {one.file.name} would change")
 
 
 @app.command("infer")
@@ -191,9 +208,8 @@ def mapping_files(config: "Config", name: str | None = None) -> list[Linted]:
     for owner, connector, region in owners:
         if name not in (None, owner, connector):
             continue
-        for stream, file in load_mappings(config.root / "mappings", connector, owner).items():
-            source, canonical = contracts.source(connector, stream), contracts.canonical(file.to)
-            found.setdefault(file.path, Linted(file=file, source=source, canonical=canonical, region=region))
+        for file in load_mappings(config.root / "mappings", connector, owner).values():
+            found.setdefault(file.path, Linted.of(file, contracts, connector, region))
     return [found[path] for path in sorted(found)]
 
 
@@ -201,14 +217,15 @@ def problems_of(one: Linted) -> "list[Problem]":
     """Return what lint finds."""
     from onevoice.mapping import lint as lint_file
 
-    return lint_file(one.file, one.source.schema, one.canonical.schema)
+    others = {to: contract.schema for to, contract in one.others.items()}
+    return lint_file(one.file, one.source.schema, one.canonical.schema, others)
 
 
 def failing_cases(one: Linted) -> list[str]:
     """Return one line for each test in the file that does not hold; it names paths, not values."""
     from onevoice.mapping import run_tests
 
-    results = run_tests(one.file, source=one.source, canonical=one.canonical, region=one.region)
+    results = run_tests(one.file, source=one.source, canonical=one.canonical, region=one.region, others=one.others)
     return [
         f"{_place(one.file.path)}:{result.line}: {result.name}: {problem}"
         for result in results
@@ -262,13 +279,7 @@ def _one(config: "Config", system: str, stream: str) -> Linted:
     files = load_mappings(config.root / "mappings", chosen.connector, system)
     if stream not in files:
         raise ConfigurationError(f"system {system} has no mapping for {stream!r}; it has {', '.join(files)}")
-    contracts = Contracts(config.root / "schemas")
-    return Linted(
-        file=files[stream],
-        source=contracts.source(chosen.connector, stream),
-        canonical=contracts.canonical(files[stream].to),
-        region=chosen.region,
-    )
+    return Linted.of(files[stream], Contracts(config.root / "schemas"), chosen.connector, chosen.region)
 
 
 def _file_of(config: "Config", system: str, path: Path) -> Linted:
@@ -280,9 +291,11 @@ def _file_of(config: "Config", system: str, path: Path) -> Linted:
         raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file")
-    contracts, file = Contracts(config.root / "schemas"), read_mapping(path, system)
-    source = contracts.source(chosen.connector, file.stream)
-    return Linted(file=file, source=source, canonical=contracts.canonical(file.to), region=chosen.region)
+    return Linted.of(read_mapping(path, system), Contracts(config.root / "schemas"), chosen.connector, chosen.region)
+
+
+def _parts(one: Linted) -> "list[tuple[Mapping, Contract]]":
+    return [(_compiled(part), part.canonical) for part in (one, *one.slots())]
 
 
 def _compiled(one: Linted) -> "Mapping":
@@ -330,7 +343,7 @@ def _first_test(one: Linted) -> dict[str, Any]:
     return record
 
 
-def _show_in(one: Linted, mapping: "Mapping", mapped: "Mapped") -> None:
+def _show_in(one: Linted, mapping: "Mapping", ending: str, mapped: "Mapped") -> None:
     from onevoice.mapping import flatten
 
     lines = one.file.path.read_text(encoding="utf-8").splitlines()
@@ -344,7 +357,7 @@ def _show_in(one: Linted, mapping: "Mapping", mapped: "Mapped") -> None:
         line = _line(one.file, path)
         origin = ", ".join(mapped.origins.get(path, ())) or "-"
         rows.append((path, flag.observed or "no act", origin, f"{line}: {lines[line - 1].strip()}" if line else "-"))
-    table([mapping.to, "", "from", "rule"], rows, title=f"in, by {_place(one.file.path)}")
+    table([mapping.to, "", "from", "rule"], rows, title=f"in, by {_place(one.file.path)}{ending}")
 
 
 def _show_out(mapping: "Mapping", mapped: "Mapped", record: dict[str, Any]) -> None:
@@ -352,7 +365,7 @@ def _show_out(mapping: "Mapping", mapped: "Mapped", record: dict[str, Any]) -> N
 
     out.print()
     if not mapping.writable:
-        note(f"{mapping.stream} is only read: nothing is written back")
+        note(f"{mapping.name.partition(' ')[2]} is only read: nothing is written back\n")
         return
     written = mapping.to_source(mapped.canonical, {}, Lane.RECORD)
     differing = mapping.difference(record, written)

@@ -8,6 +8,7 @@ from onevoice.mapping.compiled import Mapping, compile_mapping
 from onevoice.mapping.coverage import Coverage, measure
 from onevoice.mapping.file import MappingFile, load_mappings, read_mapping
 from onevoice.mapping.infer import draft_mapping, schema_of
+from onevoice.mapping.layout import is_history
 from onevoice.mapping.lint import lint
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.mapping.problem import Problem
@@ -21,6 +22,7 @@ __all__ = [
     "compile_mapping",
     "draft_mapping",
     "flatten",
+    "is_history",
     "lint",
     "load_mappings",
     "measure",

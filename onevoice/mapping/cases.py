@@ -4,15 +4,17 @@ Takes a mapping file and its two contracts; gives one result a case. A failure n
 be printed where values may not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from onevoice.errors import RecordError
-from onevoice.mapping.compiled import Mapping, compile_mapping
+from onevoice.mapping.compiled import Mapping as RecordMapping
+from onevoice.mapping.compiled import compile_mapping
 from onevoice.mapping.file import MappingFile
 from onevoice.mapping.paths import flatten, put_source
-from onevoice.messages import Json, Lane, Mapped
+from onevoice.messages import PARTY_TYPES, Json, Lane, Mapped
 
 _MISSING = object()
 
@@ -25,6 +27,18 @@ class Shape(Protocol):
     @property
     def check(self) -> Callable[[object], None]:
         """Return the check; it raises RecordError."""
+
+
+_NONE: Mapping[str, Shape] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The record itself or a slot: its mapping, its shape, and whether it is held to the way back."""
+
+    mapping: RecordMapping
+    canonical: Shape
+    returns: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +55,9 @@ class CaseResult:
     problems: tuple[str, ...]
 
 
-def run_tests(file: MappingFile, *, source: Shape, canonical: Shape, region: str) -> list[CaseResult]:
+def run_tests(
+    file: MappingFile, *, source: Shape, canonical: Shape, region: str, others: Mapping[str, Shape] = _NONE
+) -> list[CaseResult]:
     """Run the tests of a mapping file.
 
     Args:
@@ -49,38 +65,61 @@ def run_tests(file: MappingFile, *, source: Shape, canonical: Shape, region: str
         source: contract of the stream.
         canonical: contract of the canonical type.
         region: default region of telephone numbers.
+        others: the contracts of the types that the file names under `also`.
 
     Raises:
         ConfigurationError: the mapping does not compile.
     """
-    both_ways = _reversible(file)
-    mapping = compile_mapping(both_ways, source=source.schema, canonical=canonical.schema, region=region)
+    parts = [_part(file, source, canonical, region)]
+    parts += [_part(slot, source, others[slot.to], region) for slot in file.also.values()]
     return [
         CaseResult(
             name=str(case["name"]),
             line=file.marks["tests", at][0],
-            problems=tuple(_run(mapping, case, source, canonical)),
+            problems=tuple(_run(parts, case, source)),
         )
         for at, case in enumerate(file.tests)
     ]
 
 
-def _run(mapping: Mapping, case: Json, source: Shape, canonical: Shape) -> list[str]:
+def _part(file: MappingFile, source: Shape, canonical: Shape, region: str) -> _Part:
+    mapping = compile_mapping(_reversible(file), source=source.schema, canonical=canonical.schema, region=region)
+    return _Part(mapping, canonical, returns=file.each is None and (not file.slot or file.to in PARTY_TYPES))
+
+
+def _run(parts: Sequence[_Part], case: Json, source: Shape) -> list[str]:
+    main, *slots = parts
+    wanted = case.get("also", {})
     try:
         source.check(case["in"])
-        mapped = mapping.to_canonical(case["in"])
-        canonical.check(mapped.canonical)
-        problems = _differing(case["canonical"], mapped.canonical, "is not what the test expects")
-        if mapped.flags or "flags" in case:
-            problems += _differing(case.get("flags", {}), _flags(mapped), "is not observed as the test expects")
-        fields = mapping.to_source(mapped.canonical, {}, Lane.RECORD)
-        written = case["in"]
-        for path, value in fields.items():
-            written = put_source(written, path, value)
-        source.check(written)
-        again = mapping.to_canonical(written).canonical
+        problems = _compare(main, case["in"], case["canonical"], case, source)
+        given: dict[str, Json] = {}
+        for part in slots:
+            for ending, read, mapped in part.mapping.records(case["in"]):
+                name = ending.removeprefix("#")
+                given[name] = mapped.canonical
+                if name in wanted:
+                    problems += [f"{name}: {line}" for line in _compare(part, read, wanted[name], {}, source)]
     except RecordError as error:
         return [str(error)]
+    if "also" in case or given:
+        problems += [f"{name}: is not given as the test expects" for name in sorted(given.keys() ^ wanted.keys())]
+    return problems
+
+
+def _compare(part: _Part, read: Json, wanted: Json, case: Json, source: Shape) -> list[str]:
+    mapped = part.mapping.to_canonical(read)
+    part.canonical.check(mapped.canonical)
+    problems = _differing(wanted, mapped.canonical, "is not what the test expects")
+    if part.mapping.slot == "" and (mapped.flags or "flags" in case):
+        problems += _differing(case.get("flags", {}), _flags(mapped), "is not observed as the test expects")
+    if not part.returns:
+        return problems
+    written = read
+    for path, value in part.mapping.to_source(mapped.canonical, {}, Lane.RECORD).items():
+        written = put_source(written, path, value)
+    source.check(written)
+    again = part.mapping.to_canonical(written).canonical
     return problems + _differing(mapped.canonical, again, "does not come back after writing")
 
 

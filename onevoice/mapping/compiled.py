@@ -13,6 +13,7 @@ from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping.file import MappingFile
 from onevoice.mapping.observation import Observer, make_observer
 from onevoice.mapping.paths import flatten, pointer, put_source, read_source
+from onevoice.mapping.slot import WHOLE, instances_of, schema_of_slot
 from onevoice.mapping.step import Step, make_step
 from onevoice.mapping.times import moment
 from onevoice.messages import Json, Lane, Mapped, ObservedFlag, Permission
@@ -34,10 +35,12 @@ class Mapping:
         writable: the hub may write records of this stream.
         acts: (channel, purpose) of the permissions that the stream has fields for.
         if_empty: source paths that are written only where the system holds nothing.
+        slot: what the mapping is called under `also`; empty for the record itself.
+        sources: source paths that are read.
     """
 
     def __init__(self, file: MappingFile, steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> None:
-        self.name, self.stream, self.to = file.name, file.stream, file.to
+        self.name, self.stream, self.slot, self.to = file.name, file.stream, file.slot, file.to
         self.version_id, self.writable = file.version_id, file.writable
         self._key, self._version, self._occurred_at = file.key, file.version, file.occurred_at
         self._groups = _grouped(steps)
@@ -47,6 +50,8 @@ class Mapping:
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
         self._by_sink = {observer.sink: observer for observer in self._sinks}
+        self._instances = instances_of(file)
+        self.sources = frozenset(source for group in self._origins.values() for source in group)
         self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
 
@@ -115,6 +120,21 @@ class Mapping:
                 canonical[head] = part
         return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self._origins)
 
+    def records(self, data: Json) -> list[tuple[str, Json, Mapped]]:
+        """Return what a slot gives: ending of the key, the part of the source record that is read, what it becomes.
+
+        Raises:
+            RecordError: as `to_canonical`, its pointers into the whole record; or entries of a list look alike.
+        """
+        found = []
+        for ending, place, part in self._instances(data):
+            try:
+                found.append((ending, part, self.to_canonical(part)))
+            except RecordError as error:
+                within = tuple(_within(place, pointer) for pointer in error.pointers)
+                raise RecordError(str(error), pointers=within) from None
+        return found
+
     def observe(self, data: Json) -> tuple[ObservedFlag, ...]:
         """Return what the record's consent fields say, without mapping the rest.
 
@@ -177,13 +197,14 @@ def compile_mapping(file: MappingFile, *, source: Json, canonical: Json, region:
 
     Args:
         file: the mapping.
-        source: schema of the stream, references inlined.
+        source: schema of the stream's records, references inlined; of an entry of `each` its own is taken from it.
         canonical: schema of the canonical type, references inlined.
         region: region of telephone numbers where neither rule nor record names one, e.g. GB.
 
     Raises:
         ConfigurationError: two rules fill one canonical path or write one source path, or an expression is malformed.
     """
+    source = schema_of_slot(file, source)
     steps = tuple(make_step(rule, file=file, source=source, canonical=canonical, region=region) for rule in file.rules)
     observers = tuple(make_observer(rule, file) for rule in file.flags)
     sinks = [step.sources[0] for step in steps if step.put] + [observer.sink for observer in observers if observer.sink]
@@ -225,6 +246,11 @@ def _origins(steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> dict[s
         if step.reads:
             origins |= step.origins
     return origins | {one.path: one.origin for one in observers if one.observe is not None}
+
+
+def _within(place: str, pointer: str) -> str:
+    whole = f"/{WHOLE}/"
+    return f"/{pointer.removeprefix(whole)}" if pointer.startswith(whole) else f"{place}{pointer}"
 
 
 def _tried(read: Callable[[Json], object], data: Json) -> object:

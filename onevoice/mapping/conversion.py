@@ -175,14 +175,20 @@ def _make_text(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversio
 
 
 def _make_reference(rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
-    stream = rule.stream
+    stream, ending = rule.stream, f"#{rule.slot}" if rule.slot else ""
     whole = source_types(field) == {"integer"}
 
     def get(raw: Any) -> Json | None:
         key = _text_of_number(raw)
-        return {"stream": stream, "key": key} if key else None
+        return {"stream": stream, "key": key + ending} if key else None
 
-    return Conversion(get, lambda party: int(party["key"]) if whole else party["key"])
+    def put(party: Json) -> Any:
+        if party["stream"] != stream or not party["key"].endswith(ending):
+            return None  # what the field cannot name
+        key = party["key"].removesuffix(ending)
+        return int(key) if whole else key
+
+    return Conversion(get, put)
 
 
 def _make_bool(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:

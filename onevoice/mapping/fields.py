@@ -3,16 +3,24 @@
 Takes schemas with references inlined; gives paths and field schemas, for lint and coverage.
 """
 
+from collections.abc import Collection
+
 from onevoice.mapping.paths import Target
 from onevoice.messages import Json
 
 
-def source_paths(schema: Json, prefix: str = "") -> list[str]:
-    """Return the dotted path of every leaf of a source record."""
+def source_paths(schema: Json, lists: Collection[str] = (), prefix: str = "") -> list[str]:
+    """Return the dotted path of every leaf of a source record; of the named lists, those of their entries."""
     paths = []
     for name, child in schema.get("properties", {}).items():
         path = f"{prefix}{name}"
-        paths += source_paths(child, f"{path}.") if "properties" in child else [path]
+        entry = _entry(child) if path in lists else {}
+        if "properties" in child:
+            paths += source_paths(child, lists, f"{path}.")
+        elif "properties" in entry:
+            paths += source_paths(entry, lists, f"{path}[].")
+        else:
+            paths.append(path)
     return paths
 
 

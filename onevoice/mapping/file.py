@@ -7,18 +7,15 @@ question of `lint`.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from onevoice.errors import ConfigurationError
+from onevoice.mapping.layout import check_layout, problem_at
 from onevoice.mapping.positions import Marks, load_yaml
-from onevoice.mapping.rule import FlagRule, Rule, RuleProblem, nearest, parse_rule
-from onevoice.messages import Json
-
-_REQUIRED = ("stream", "to", "key", "version", "fields")
-_KEYS = frozenset({*_REQUIRED, "occurred_at", "writable", "ignore", "tests"})
-_CASE_KEYS = frozenset({"name", "in", "canonical", "flags"})
+from onevoice.mapping.rule import FlagRule, Rule, RuleProblem, parse_rule
+from onevoice.messages import PARTY_TYPES, Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +32,10 @@ class MappingFile:
         tests: cases: name, in, canonical, flags.
         version_id: hash of everything but the tests, called functions included; comments and layout do not change it.
         marks: key path -> line and column.
+        also: what else a record gives, by name: files of their own with the rules of each.
+        slot: of such a file, its name; else empty.
+        when: of such a file, what the record must hold; each, by: the list whose entries give one record each, and the
+            path in an entry that tells it from the others.
     """
 
     path: Path
@@ -51,11 +52,16 @@ class MappingFile:
     tests: Sequence[Json]
     version_id: str
     marks: Marks
+    also: Mapping[str, "MappingFile"] = field(default_factory=dict)
+    slot: str = ""
+    when: Mapping[str, Any] | None = None
+    each: str | None = None
+    by: str | None = None
 
     @property
     def name(self) -> str:
-        """Return what messages call the mapping: system and stream."""
-        return f"{self.system} {self.stream}"
+        """Return what messages call the mapping: system, stream and, where there are several, which of them."""
+        return f"{self.system} {self.stream}" + (f"#{self.slot}" if self.slot else "")
 
 
 def load_mappings(root: Path, connector: str, system: str) -> dict[str, MappingFile]:
@@ -77,9 +83,12 @@ def read_mapping(path: Path, system: str) -> MappingFile:
         ConfigurationError: it is malformed; the message has file:line:column and what to write.
     """
     document, marks = load_yaml(path.read_text(encoding="utf-8"), str(path))
-    _check_head(document, path, marks)
-    rules = [_rule_at(path, field, spec, marks) for field, spec in document["fields"].items()]
-    return MappingFile(
+    check_layout(document, path, marks)
+    rules = _rules(path, document, marks)
+    also = document.get("also") or {}
+    slots = {name: _rules(path, slot, marks, ("also", name)) for name, slot in also.items()}
+    every = [*rules, *(rule for own in slots.values() for rule in own)]
+    main = MappingFile(
         path=path,
         system=system,
         stream=document["stream"],
@@ -92,62 +101,45 @@ def read_mapping(path: Path, system: str) -> MappingFile:
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         ignore=document.get("ignore") or {},
         tests=document.get("tests") or [],
-        version_id=_content_hash(document, _functions(path, rules)),
+        version_id=_content_hash(document, _functions(path, every)),
         marks=marks,
+    )
+    return replace(main, also={name: _slot(main, name, also[name], own) for name, own in slots.items()})
+
+
+def _slot(main: MappingFile, name: str, slot: Json, rules: Sequence[Rule | FlagRule]) -> MappingFile:
+    at = ("also", name)
+    rules = [_of_entry(rule) if "each" in slot and isinstance(rule, Rule) else rule for rule in rules]
+    return replace(
+        main,
+        slot=name,
+        to=slot["to"],
+        when=slot.get("when"),
+        each=slot.get("each"),
+        by=slot.get("by"),
+        writable=main.writable and slot["to"] in PARTY_TYPES,
+        rules=[rule for rule in rules if isinstance(rule, Rule)],
+        flags=[rule for rule in rules if isinstance(rule, FlagRule)],
+        tests=[],
+        marks={key[2:]: mark for key, mark in main.marks.items() if key[:2] == at},
     )
 
 
-def _check_head(document: Any, path: Path, marks: Marks) -> None:
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}:1:1: a mapping file is a YAML mapping with {', '.join(_REQUIRED)}")
-    for key in document:
-        if key not in _KEYS:
-            raise _problem(path, marks, (key,), f"unknown key `{key}`{nearest(key, _KEYS)}")
-    for key in _REQUIRED:
-        if key not in document:
-            raise ConfigurationError(f"{path}:1:1: `{key}:` is missing")
-    for key in ("stream", "to", "key", "version", "occurred_at"):
-        if key in document and not isinstance(document[key], str):
-            raise _problem(path, marks, (key,), f"`{key}` must be text")
-    _check_values(document, path, marks)
+def _of_entry(rule: Rule) -> Rule:
+    """The entry of a list holds the whole record under `$`, where a region is looked up."""
+    of_record = rule.region is not None and rule.region.startswith("$.")
+    return replace(rule, region=f"$.{rule.region}") if of_record else rule
 
 
-def _check_values(document: Json, path: Path, marks: Marks) -> None:
-    if document["stream"] != path.stem:
-        raise _problem(path, marks, ("stream",), "`stream` and the name of the file must be the same")
-    if not isinstance(document.get("writable", False), bool):
-        raise _problem(path, marks, ("writable",), "`writable` must be true or false")
-    if not isinstance(document["fields"], dict):
-        raise _problem(path, marks, ("fields",), "`fields` must map canonical paths to rules")
-    _check_ignore(document.get("ignore") or {}, path, marks)
-    _check_cases(document.get("tests") or [], path, marks)
+def _rules(path: Path, document: Json, marks: Marks, at: tuple[str, ...] = ()) -> list[Rule | FlagRule]:
+    return [_rule_at(path, field, spec, marks, at) for field, spec in document["fields"].items()]
 
 
-def _check_ignore(ignore: Any, path: Path, marks: Marks) -> None:
-    if not isinstance(ignore, dict) or not all(isinstance(reason, str) and reason for reason in ignore.values()):
-        raise _problem(path, marks, ("ignore",), "`ignore` must map source fields to reasons")
-
-
-def _check_cases(cases: Any, path: Path, marks: Marks) -> None:
-    if not isinstance(cases, list):
-        raise _problem(path, marks, ("tests",), "`tests` must be a list")
-    for at, case in enumerate(cases):
-        if not (isinstance(case, dict) and {"name", "in", "canonical"} <= set(case) <= _CASE_KEYS):
-            raise _problem(path, marks, ("tests", at), "a test has name, in, canonical and, if any, flags")
-
-
-def _rule_at(path: Path, field: Any, spec: Any, marks: Marks) -> Rule | FlagRule:
+def _rule_at(path: Path, field: Any, spec: Any, marks: Marks, at: tuple[str, ...]) -> Rule | FlagRule:
     try:
         return parse_rule(field, spec)
     except RuleProblem as problem:
-        raise _problem(path, marks, ("fields", field, *problem.key), f"{field}: {problem}") from None
-
-
-def _problem(path: Path, marks: Marks, key: tuple[Any, ...], message: str) -> ConfigurationError:
-    while key not in marks:
-        key = key[:-1]
-    line, column = marks[key]
-    return ConfigurationError(f"{path}:{line}:{column}: {message}")
+        raise problem_at(path, marks, (*at, "fields", field, *problem.key), f"{field}: {problem}") from None
 
 
 def _functions(path: Path, rules: Sequence[Rule | FlagRule]) -> str:

@@ -3,7 +3,8 @@
 Takes a mapping file and the two schemas; gives problems with file, line, column and what to write instead.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from types import MappingProxyType
 
 from onevoice.mapping.coverage import measure
 from onevoice.mapping.fields import canonical_paths, group_schema, source_paths, target_schema
@@ -12,29 +13,44 @@ from onevoice.mapping.lint_rules import flag_problems, rule_problems
 from onevoice.mapping.paths import Target
 from onevoice.mapping.problem import Finding, Problem, place
 from onevoice.mapping.rule import Rule, nearest
+from onevoice.mapping.slot import schema_of_slot
 from onevoice.mapping.step import field_schema
 from onevoice.messages import Json
 
+_NONE: Mapping[str, Json] = MappingProxyType({})
 TWO_WAY_LEAST = 0.8
 
 
-def lint(file: MappingFile, source: Json, canonical: Json) -> list[Problem]:
+def lint(file: MappingFile, source: Json, canonical: Json, others: Mapping[str, Json] = _NONE) -> list[Problem]:
     """Return the problems of a mapping, in the order of the file; none when it is sound.
 
     Args:
         file: the mapping.
         source: schema of the stream, references inlined.
         canonical: schema of the canonical type, references inlined.
+        others: the schemas of the types that the file names under `also`.
     """
-    found = [
-        *_unknown_paths(file, source, canonical),
-        *(finding for rule in file.rules for finding in rule_problems(rule, file, source, canonical)),
-        *(finding for flag in file.flags for finding in flag_problems(flag, source)),
-        *_missing_targets(file, canonical),
-        *_written_twice(file),
-        *_coverage(file, source),
-    ]
+    found = [*_part_problems(file, source, canonical, file.also), *_written_twice(file), *_coverage(file, source)]
+    for name, slot in file.also.items():
+        if slot.each and "properties" not in (field_schema(source, f"{slot.each}[]") or {}):
+            message = f"{file.stream} has no list of objects `{slot.each}`{nearest(slot.each, source_paths(source))}"
+            found.append(Finding(("also", name, "each"), "unknown-source-path", message))
+            continue
+        within = _part_problems(slot, schema_of_slot(slot, source), others[slot.to], file.also)
+        found += [Finding(("also", name, *finding.key), finding.rule, finding.message) for finding in within]
     return sorted((place(file, finding) for finding in found), key=lambda problem: (problem.line, problem.column))
+
+
+def _part_problems(file: MappingFile, source: Json, canonical: Json, slots: Collection[str]) -> Iterator[Finding]:
+    yield from _unknown_paths(file, source, canonical)
+    for rule in file.rules:
+        yield from rule_problems(rule, file, source, canonical)
+        if rule.slot and rule.stream == file.stream and rule.slot not in slots:
+            message = f"the record gives no `{rule.slot}`{nearest(rule.slot, slots)}: add it under `also`"
+            yield Finding(("fields", str(rule.target), "slot"), "unknown-slot", message)
+    for flag in file.flags:
+        yield from flag_problems(flag, source)
+    yield from _missing_targets(file, canonical)
 
 
 def _unknown_paths(file: MappingFile, source: Json, canonical: Json) -> Iterator[Finding]:
@@ -51,9 +67,7 @@ def _unknown_paths(file: MappingFile, source: Json, canonical: Json) -> Iterator
 
 
 def _source_names(file: MappingFile) -> Iterator[tuple[tuple[Hashable, ...], str]]:
-    for key, path in (("key", file.key), ("version", file.version), ("occurred_at", file.occurred_at)):
-        if path:
-            yield (key,), path
+    yield from _head_names(file)
     for rule in file.rules:
         yield from _rule_names(rule)
     for flag in file.flags:
@@ -61,8 +75,15 @@ def _source_names(file: MappingFile) -> Iterator[tuple[tuple[Hashable, ...], str
             yield ("fields", str(flag), "in", "from"), flag.source
         if flag.sink:
             yield ("fields", str(flag), "out", "to"), flag.sink
-    for name in file.ignore:
-        yield ("ignore", name), name
+
+
+def _head_names(file: MappingFile) -> Iterator[tuple[tuple[Hashable, ...], str]]:
+    heads = {"by": file.by}
+    if not file.slot:
+        heads = {"key": file.key, "version": file.version, "occurred_at": file.occurred_at}
+        yield from ((("ignore", name), name) for name in file.ignore)
+    yield from (((key,), path) for key, path in heads.items() if path)
+    yield from ((("when", path), path) for path in file.when or ())
 
 
 def _rule_names(rule: Rule) -> Iterator[tuple[tuple[Hashable, ...], str]]:
@@ -99,13 +120,14 @@ def _missing_targets(file: MappingFile, canonical: Json) -> Iterator[Finding]:
 
 def _written_twice(file: MappingFile) -> Iterator[Finding]:
     seen: set[str] = set()
-    for rule in file.rules if file.writable else ():
-        if rule.source is None or rule.direction == "in" or rule.write == "never":
-            continue
-        if rule.source in seen:
-            message = f"`{rule.source}` is written by two rules: give one of them `direction: in`"
-            yield Finding(("fields", str(rule.target)), "written-twice", message)
-        seen.add(rule.source)
+    for at, part in (((), file), *((("also", name), slot) for name, slot in file.also.items())):
+        for rule in part.rules if part.writable else ():
+            if rule.source is None or rule.direction == "in" or rule.write == "never":
+                continue
+            if rule.source in seen:
+                message = f"`{rule.source}` is written by two rules: give one of them `direction: in`"
+                yield Finding((*at, "fields", str(rule.target)), "written-twice", message)
+            seen.add(rule.source)
 
 
 def _coverage(file: MappingFile, source: Json) -> Iterator[Finding]:

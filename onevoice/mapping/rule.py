@@ -19,7 +19,7 @@ CONVERSIONS = frozenset(
 OBSERVED = frozenset({"withdrawn", "granted", "no act"})
 _KEYS = frozenset(
     {"from", "as", "values", "otherwise", "back", "value", "compute", "direction", "write", "invalid"}
-    | {"region", "style", "stream", "kind", "format", "zone", "join", "split", "when", "python"}
+    | {"region", "style", "stream", "kind", "format", "zone", "join", "split", "when", "python", "slot"}
 )
 _OPTIONS = {
     "region": {"phone", "point"},
@@ -27,6 +27,7 @@ _OPTIONS = {
     "format": {"date", "datetime"},
     "zone": {"datetime"},
     "stream": {"reference"},
+    "slot": {"reference"},
     "kind": {"point"},
 }
 _STYLES = {
@@ -82,6 +83,7 @@ class Rule:
         write: "always", "if-empty" or "never".
         drop_invalid: a value that cannot be converted counts as absent.
         region: region of national phone numbers, or `$.path` to a country field.
+        stream, slot: of a reference, where its record is; `slot` names one of several that its source record gives.
     """
 
     target: Target
@@ -107,6 +109,7 @@ class Rule:
     python: str | None = None
     formats: tuple[str, ...] = ()
     zone: str | None = None
+    slot: str | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -194,6 +197,7 @@ def _rule(target: Target, spec: dict[str, Any]) -> Rule:
         region=spec.get("region"),
         style=spec.get("style"),
         stream=spec.get("stream"),
+        slot=spec.get("slot"),
         kind=spec.get("kind"),
     )
 
@@ -204,7 +208,7 @@ def _check_keys(spec: dict[str, Any]) -> None:
             raise RuleProblem(f"unknown key `{key}`{nearest(key, _KEYS)}", key=(key,))
     if len({"value", "compute"} & spec.keys()) + ("from" in spec) != 1:
         raise RuleProblem("a rule has exactly one of `from`, `value` and `compute`")
-    for key in ("compute", "region", "stream", "join", "python"):
+    for key in ("compute", "region", "stream", "slot", "join", "python"):
         if key in spec and not (isinstance(spec[key], str) and spec[key]):
             raise RuleProblem(f"`{key}` must be text", key=(key,))
     for key, choices in _CHOICES.items():

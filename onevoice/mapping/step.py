@@ -66,13 +66,15 @@ class Step:
 
 
 def field_schema(schema: Json, path: str) -> Json | None:
-    """Return the schema of a dotted path; None when the schema names no such field."""
-    node = schema
+    """Return the schema of a dotted path, `[]` for the entries of a list; None when the schema names no such field."""
+    node: Any = schema
     for name in path.split("."):
-        node = node.get("properties", {}).get(name)
+        node = node.get("properties", {}).get(name.removesuffix("[]"))
+        if name.endswith("[]") and isinstance(node, dict):
+            node = node.get("items")
         if not isinstance(node, dict):
             return None
-    return node
+    return dict(node)
 
 
 def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, region: str) -> Step:

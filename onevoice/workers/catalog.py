@@ -1,22 +1,26 @@
 """What the configured systems are made of: connectors, mappings and contracts, loaded once at start."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from onevoice.config import Config, SystemConfig
 from onevoice.contracts import Contract, Contracts
 from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping import Mapping as RecordMapping
-from onevoice.mapping import compile_mapping, load_mappings
-from onevoice.messages import Json, Lane
+from onevoice.mapping import MappingFile, compile_mapping, load_mappings
+from onevoice.messages import Json, Lane, RecordRef
 from onevoice.sdk.discovery import discover
-from onevoice.sdk.manifest import Manifest
+from onevoice.sdk.manifest import Manifest, StreamSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One stream of one system, ready to be checked and mapped."""
+    """One stream of one system, ready to be checked and mapped.
+
+    Attributes:
+        also: what else one of its records gives, each with a mapping and a contract of its own.
+    """
 
     system: str
     name: str
@@ -25,6 +29,16 @@ class Stream:
     canonical: Contract
     polled: bool
     writable: bool
+    also: tuple["Stream", ...] = ()
+
+    def part_of(self, key: str) -> "Stream":
+        """Return the part of the stream that a key of the hub belongs to: itself, or what `#<slot>` names."""
+        slot = key.partition("#")[2].partition("/")[0] if self.also else ""
+        return next((part for part in self.also if part.mapping.slot == slot), self)
+
+    def source_key(self, key: str) -> str:
+        """Return the key that the system knows."""
+        return key.partition("#")[0] if self.mapping.slot else key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +61,11 @@ class Catalog:
             raise RecordError(f"system {system!r} has no stream {stream!r}: add its mapping, then reprocess")
         return found
 
+    def part_of(self, record: RecordRef) -> Stream | None:
+        """Return what a record is mapped by; None when its stream is not configured any more."""
+        found = self.streams.get((record.system, record.stream))
+        return found.part_of(record.key) if found is not None and found.also else found
+
     def streams_of(self, system: str) -> list[Stream]:
         """Return the streams of one system, parties first, since other records refer to them."""
         own = [s for s in self.streams.values() if s.system == system]
@@ -54,7 +73,8 @@ class Catalog:
 
     def canonical(self, kind: str) -> Contract:
         """Return the contract of a canonical type that some stream is mapped to."""
-        return next(s.canonical for s in self.streams.values() if s.mapping.to == kind)
+        parts = (part for s in self.streams.values() for part in (s, *s.also))
+        return next(part.canonical for part in parts if part.mapping.to == kind)
 
     def clock_bound(self, system: str) -> timedelta:
         """Return how far the system's clock may be off."""
@@ -68,7 +88,10 @@ class Catalog:
         if found.mapping.to == "act":
             return True
         try:
-            return any(flag.observed == "withdrawn" for flag in found.mapping.observe(data))
+            if any(flag.observed == "withdrawn" for flag in found.mapping.observe(data)):
+                return True
+            given = [m for part in found.also for _, _, m in part.mapping.records(data)]
+            return any(m.type == "act" or any(flag.observed == "withdrawn" for flag in m.flags) for m in given)
         except RecordError:
             return False  # ingest says what is wrong with it
 
@@ -79,7 +102,7 @@ class Catalog:
     def lanes(self) -> Iterator[tuple[str, Lane]]:
         """Yield every lane that something can be owed on."""
         for name in self.systems:
-            if any(s.writable for s in self.streams_of(name)):
+            if any(part.writable for s in self.streams_of(name) for part in (s, *s.also)):
                 yield name, Lane.RECORD
                 yield name, Lane.SUPPRESSION
             elif any(system == name for system, _ in self.lists):
@@ -119,15 +142,21 @@ def _streams(config: Config, system: SystemConfig, manifest: Manifest, contracts
     for name, spec in manifest.streams.items():
         if name not in files:
             raise ConfigurationError(f"mappings/{system.connector}/{name}.yaml: missing; write it or drop the stream")
-        source = contracts.source(system.connector, name)
-        canonical = contracts.canonical(files[name].to)
-        mapping = compile_mapping(files[name], source=source.schema, canonical=canonical.schema, region=system.region)
-        yield Stream(
-            system=system.name,
-            name=name,
-            mapping=mapping,
-            source=source,
-            canonical=canonical,
-            polled=spec.mode == "poll",
-            writable=spec.writable and mapping.writable,
+        main, *also = (
+            _part(system, spec, file, contracts.source(system.connector, name), contracts.canonical(file.to))
+            for file in (files[name], *files[name].also.values())
         )
+        yield replace(main, also=tuple(also))
+
+
+def _part(system: SystemConfig, spec: StreamSpec, file: MappingFile, source: Contract, canonical: Contract) -> Stream:
+    mapping = compile_mapping(file, source=source.schema, canonical=canonical.schema, region=system.region)
+    return Stream(
+        system=system.name,
+        name=spec.name,
+        mapping=mapping,
+        source=source,
+        canonical=canonical,
+        polled=spec.mode == "poll",
+        writable=spec.writable and mapping.writable,
+    )

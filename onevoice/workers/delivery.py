@@ -78,10 +78,11 @@ class Delivery:
         Raises:
             TransientError: the store is away; the works become due again by themselves.
         """
-        by_stream: dict[str, list[Work]] = defaultdict(list)
+        by_part: dict[tuple[str, str], list[Work]] = defaultdict(list)
         for work in works:
-            by_stream[work.stream].append(work)
-        for stream, some in by_stream.items():
+            part = self.catalog.part_of(_ref(work))
+            by_part[work.stream, part.mapping.slot if part else ""].append(work)
+        for (stream, _), some in by_part.items():
             if (system, stream) in self.catalog.lists:
                 self._deliver_list(system, stream)
             else:
@@ -90,7 +91,7 @@ class Delivery:
     # --- records ------------------------------------------------------------------------------------------------
 
     def _deliver_records(self, system: str, lane: Lane, name: str, works: Sequence[Work]) -> None:
-        stream = self.catalog.streams.get((system, name))
+        stream = self.catalog.part_of(_ref(works[0]))
         writer = self.systems.connector(system, lane)
         if stream is None or not stream.writable or not isinstance(writer, RecordWriter):
             self._fail_all(works, f"system {system}: stream {name} is not writable any more", "refused")
@@ -124,7 +125,8 @@ class Delivery:
                     settled.append(due)
                 else:
                     noted = _sending(record, changes[ref], marks[ref], denials)
-                    tasks.append(_task(due, record, changes[ref].fields, marks[ref], noted))
+                    key = stream.source_key(ref.key)
+                    tasks.append(_task(due, record, key, changes[ref].fields, marks[ref], noted))
                     marks[ref] = marks[ref] | noted
             close(connection, settled + absent, now=now)
             soon = now + timedelta(seconds=SOON_SECONDS)
@@ -368,10 +370,10 @@ def _behind(record: Record, marks: dict[str, Json]) -> bool:
     return any(mark.get("version", "") > record.sequence for mark in marks.values())
 
 
-def _task(due: Due, record: Record, fields: Json, marks: Marks, noted: Marks) -> _Task:
+def _task(due: Due, record: Record, key: str, fields: Json, marks: Marks, noted: Marks) -> _Task:
     return _Task(
         due=due,
-        change=_change(record.ref.key, record.sequence, fields),
+        change=_change(key, record.sequence, fields),
         marks_before={path: marks[path] for path in fields if path in marks},
         marks_sending=noted,
     )

@@ -4,22 +4,27 @@ Takes two mappings of one stream; gives counts by canonical path and the records
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import select
 
 from onevoice.contracts import Contract
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping, flatten
-from onevoice.messages import Json, Mapped
+from onevoice.messages import Json
 from onevoice.store import Store
 from onevoice.store.tables import source_record
 
 PAGE = 1000
 EXAMPLES = 5
 _MISSING = object()
+
+Parts: TypeAlias = Sequence[tuple[Mapping, Contract]]
+"""A compiled mapping and whatever it gives under `also`, each with the contract of its records; the record first."""
+
+_Leaves: TypeAlias = dict[tuple[str, str], Any]
 
 
 @dataclass(slots=True)
@@ -54,49 +59,54 @@ class Comparison:
     refused: dict[str, PathChange] = field(default_factory=lambda: defaultdict(PathChange))
 
 
-def compare_mappings(
-    store: Store, system: str, old: Mapping, new: Mapping, canonical: Contract, progress: Callable[[int], None]
-) -> Comparison:
-    """Map every stored record of a system's stream both ways and compare; deleted records count with their last values.
+def compare_mappings(store: Store, system: str, old: Parts, new: Parts, progress: Callable[[int], None]) -> Comparison:
+    """Map every stored record of a system's stream by both and compare; deleted records count with their last values.
 
     Args:
         store: the store.
         system: whose records.
         old: the mapping as it is; what it cannot read counts as empty.
-        new: the mapping as it would be.
-        canonical: the contract that the new records must fit.
+        new: the mapping as it would be, with the contracts that its records must fit.
         progress: called with 1 for each record.
     """
     found = Comparison()
-    for key, payload in _records(store, system, new.stream):
+    slots = len(old) > 1 or len(new) > 1
+    for key, payload in _records(store, system, new[0][0].stream):
+        if slots and "#" in key:
+            continue  # given by the record before the `#`
         found.records += 1
         progress(1)
         before = _before(old, payload)
         try:
-            mapped = new.to_canonical(payload)
-            canonical.check(mapped.canonical)
+            after = _leaves(new, payload)
         except RecordError as error:
             _note(found.refused[str(error)], key, before, _MISSING)
             found.changed += 1
             continue
-        after = _leaves(mapped)
         paths = [p for p in {**before, **after} if before.get(p, _MISSING) != after.get(p, _MISSING)]
-        for path in paths:
-            _note(found.paths[path], key, before.get(path, _MISSING), after.get(path, _MISSING))
+        for ending, path in paths:
+            told = f"{ending.partition('/')[0]} {path}".strip()
+            where = (ending, path)
+            _note(found.paths[told], key, before.get(where, _MISSING), after.get(where, _MISSING))
         found.changed += bool(paths)
     return found
 
 
-def _before(mapping: Mapping, payload: Json) -> Json:
+def _before(old: Parts, payload: Json) -> _Leaves:
     try:
-        return _leaves(mapping.to_canonical(payload))
+        return _leaves(old, payload)
     except RecordError:
         return {}
 
 
-def _leaves(mapped: Mapped) -> Json:
-    flags = {f"acts[{flag.channel}/{flag.purpose}]": flag.observed for flag in mapped.flags if flag.observed}
-    return {**flatten(mapped.canonical), **flags}
+def _leaves(parts: Parts, payload: Json) -> _Leaves:
+    found: _Leaves = {}
+    for mapping, contract in parts:
+        for ending, _, mapped in mapping.records(payload):
+            contract.check(mapped.canonical)
+            flags = {f"acts[{flag.channel}/{flag.purpose}]": flag.observed for flag in mapped.flags if flag.observed}
+            found |= {(ending, path): value for path, value in {**flatten(mapped.canonical), **flags}.items()}
+    return found
 
 
 def _note(change: PathChange, key: str, before: Any, after: Any) -> None:

@@ -144,6 +144,8 @@ class Sync:
                 source_record.c.deleted.is_(False),
             )
             held = set(connection.execute(statement).scalars())
+        if self.door.catalog.stream(system, stream).also:
+            held = {key for key in held if "#" not in key}  # what a record gives besides itself comes and goes with it
         absent = sorted(held - seen)
         gone: list[SourceRecord] = [r for r in reader.readback(stream, absent) if r.deleted] if absent else []
         if not approved and len(gone) > max(1, int(len(held) * DELETE_THRESHOLD)):

@@ -6,7 +6,7 @@ The one rule: a word that the parser knows and nobody explained, or the reverse,
 import re
 from pathlib import Path
 
-from onevoice.mapping import file, rule
+from onevoice.mapping import layout, rule
 from onevoice.mapping.lint import TWO_WAY_LEAST
 from scripts.docs.markdown import code, codes, page, table
 
@@ -18,8 +18,16 @@ _FILE_KEYS = {
     "fields": "canonical path: rule",
     "occurred_at": "source path of the time that its values date from; else the time of reading counts",
     "writable": "the hub may write records of this stream; the manifest must say so too",
+    "also": "name: what else one record gives; see below",
     "ignore": "source path: why it is not mapped; an object ignores all below it",
-    "tests": "cases with `name`, `in`, `canonical` and `flags`, run by `onevoice mapping test`, in and back again",
+    "tests": "cases with `name`, `in`, `canonical`, `flags`, `also`, run by `onevoice mapping test`, in and back again",
+}
+_SLOT_KEYS = {
+    "to": "its canonical type",
+    "fields": "its rules, as above",
+    "when": "`{path: value}`: the record gives it only where this holds, as in a rule",
+    "each": "source path of a list of objects: one record for each entry; interactions, acts and orders only",
+    "by": "with `each`: the path in an entry that tells it from the others",
 }
 _RULE_KEYS = {
     "from": "source path, dotted; or a list of paths, of which the first that holds something counts: `direction: in`",
@@ -43,8 +51,35 @@ _RULE_KEYS = {
     "region": "of national telephone numbers: a code such as `GB`, or `$.path` to a country field; else the system's",
     "style": "how it is written back",
     "stream": "for `as: reference`: the stream that the key belongs to",
+    "slot": "for `as: reference`: which of the records that its source record gives",
     "kind": "for `as: point`: the kind of contact point, where the value does not tell",
 }
+_ALSO = """\
+also:
+  partner:
+    to: person
+    when: {partner.family: present}
+    fields:
+      name.given: partner.given
+      name.family: partner.family
+  couple:
+    to: relationship
+    when: {partner.family: present}
+    fields:
+      kind: {value: partner}
+      from: {from: id, as: reference, stream: ticket}
+      to: {from: id, as: reference, stream: ticket, slot: partner}
+  call:
+    to: interaction
+    each: calls
+    by: no
+    fields:
+      party: {from: $.id, as: reference, stream: ticket}
+      channel: {value: phone}
+      direction: {value: inbound}
+      kind: {value: call}
+      time: {from: at, as: datetime}
+"""
 _CONVERSIONS = {
     "text": "text without blanks at its ends; a whole number is read as text and written back as a number",
     "date": "ISO 8601 day, or what `format` says",
@@ -73,6 +108,7 @@ _CHECKS = {
     "not-invertible": "the rule cannot be written back and does not say `direction: in`",
     "many-to-one": "several source values read the same and `back` names none of them",
     "outside-table": "a value that the schema allows is not in the table",
+    "unknown-slot": "a reference names nothing that stands under `also`",
     "unknown-channel": "a flag names no channel",
     "flag-round-trip": "what is written for a permission would be observed as something else",
 }
@@ -84,11 +120,12 @@ def mapping_page(root: Path) -> str:
     Raises:
         ValueError: parser or lint and the explanations differ.
     """
-    _hold("keys of a file", file._KEYS, _FILE_KEYS)
+    _hold("keys of a file", layout.KEYS, _FILE_KEYS)
+    _hold("keys under also", layout.SLOT_KEYS, _SLOT_KEYS)
     _hold("keys of a rule", rule._KEYS, _RULE_KEYS)
     _hold("conversions", rule.CONVERSIONS, _CONVERSIONS)
     _hold("checks of lint", _codes_of(root), _CHECKS)
-    needed = set(file._REQUIRED)
+    needed = set(layout.REQUIRED)
     return page(
         "The mapping language",
         "One YAML file for each connector and stream, `mappings/<connector>/<stream>.yaml`; a file in "
@@ -118,6 +155,19 @@ def mapping_page(root: Path) -> str:
         "observation: it becomes an act only where it changes from version to version, or at first sight, and it can "
         f"withdraw, never grant. `out` says what to write for {codes(sorted(rule._PERMISSIONS))}; unknown is never "
         "written. The suppression lane alone writes these fields.",
+        "## Several records from one",
+        "Under `also`, each with a name of its own, stands what a source record gives besides the one that `to` names: "
+        "a partner, a relationship, the calls in a list, an act.",
+        table(["key", "meaning"], [[code(k), _SLOT_KEYS[k]] for k in _SLOT_KEYS]),
+        "Each is a record of its own with the key `<key>#<name>`, with `each` `<key>#<name>/<what tells it apart>`; "
+        "the keys of such a stream may hold no `#`. It has the version of its source record. A reference to the record "
+        "itself is `{from: <key path>, as: reference, stream: <this stream>}`, to another one the same with `slot`. In "
+        "an `each`, paths begin at the entry, and `$.` leads to the whole record: `$.id`.",
+        "A person, organisation or relationship that a later version does not give any more is deleted with that "
+        "version; interactions, acts and orders happened and stay, also when the record is deleted. Customers and "
+        "consent fields go back into the source record, everything else is read only and does not count in the two-way "
+        "coverage. A field of an entry is ignored as `calls[].done`.",
+        "```yaml\n" + _ALSO + "```",
         "## What lint finds",
         f"`onevoice mapping lint` holds both ends of every rule to both schemas without running anything. A writable "
         f"stream needs {TWO_WAY_LEAST:.0%} of its mapped fields to go both ways.",

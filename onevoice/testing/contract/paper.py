@@ -24,11 +24,12 @@ def complete(subject: Subject) -> Iterator[str]:
         file = files[name]
         try:
             source, canonical = subject.contracts(name)
+            others = {slot.to: subject.canonical(slot.to) for slot in file.also.values()}
         except OnevoiceError as error:
             yield str(error)
             continue
-        yield from map(str, lint(file, source.schema, canonical.schema))
-        cases = run_tests(file, source=source, canonical=canonical, region=subject.region)
+        yield from map(str, lint(file, source.schema, canonical.schema, {to: one.schema for to, one in others.items()}))
+        cases = run_tests(file, source=source, canonical=canonical, region=subject.region, others=others)
         yield from (f"{name}: test {case.name!r}: {problem}" for case in cases for problem in case.problems)
         if not cases:
             yield f"{name}: the mapping has no test"

@@ -87,6 +87,11 @@ def mapped(subject: Subject) -> Iterator[str]:
         source, canonical = subject.contracts(stream)
         file = subject.files()[stream]
         mapping = compile_mapping(file, source=source.schema, canonical=canonical.schema, region=subject.region)
+        slots = [
+            (compile_mapping(slot, source=source.schema, canonical=shape.schema, region=subject.region), shape)
+            for slot in file.also.values()
+            for shape in (subject.canonical(slot.to),)
+        ]
         for record in records:
             if record.data is None:
                 continue
@@ -94,6 +99,9 @@ def mapped(subject: Subject) -> Iterator[str]:
                 if (mapping.key(record.data), mapping.version(record.data)) != (record.key, record.version):
                     yield f"{stream}: key or version differ between connector and mapping"
                 canonical.check(mapping.to_canonical(record.data).canonical)
+                for slot, shape in slots:
+                    for _, _, given in slot.records(record.data):
+                        shape.check(given.canonical)
             except RecordError as error:
                 yield f"{stream}: a record that is read cannot be mapped: {error}"
 

@@ -75,8 +75,12 @@ class Subject:
 
     def contracts(self, stream: str) -> tuple[Contract, Contract]:
         """Return the contracts of a stream's source and canonical records."""
-        contracts = Contracts(self.root / "schemas")
-        return contracts.source(self.manifest.id, stream), contracts.canonical(self.files()[stream].to)
+        source = Contracts(self.root / "schemas").source(self.manifest.id, stream)
+        return source, self.canonical(self.files()[stream].to)
+
+    def canonical(self, type_: str) -> Contract:
+        """Return the contract of a canonical type."""
+        return Contracts(self.root / "schemas").canonical(type_)
 
 
 def pages(reader: Reader, stream: str, cursor: Json | None = None) -> list[Page]:

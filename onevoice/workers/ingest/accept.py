@@ -6,6 +6,7 @@ what the hub last wrote there is an echo: it keeps the system's last own value a
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onevoice.consent import acts_of_flag, observe, points_since
@@ -20,7 +21,24 @@ from onevoice.workers.marks import Marks, is_echo, judged
 _ACTS = uuid.UUID("0197a000-0000-7000-8000-6f6e65766f69")
 
 
-def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: timedelta) -> str:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Records that one source record gives: the source paths that any of them reads, and what the hub wrote there."""
+
+    sources: frozenset[str]
+    marks: Marks
+
+
+def family_of(incoming: Incoming, marks: Mapping[RecordRef, Marks]) -> Family:
+    """Return the family of a record that gives others besides itself."""
+    parts = (incoming, *incoming.also)
+    written = {source: mark for part in parts for source, mark in marks.get(part.ref, {}).items()}
+    return Family(frozenset().union(*(part.mapping.sources for part in parts)), written)
+
+
+def accept(
+    record: Record, incoming: Incoming, marks: Marks, *, clock_bound: timedelta, family: Family | None = None
+) -> str:
     """Take one version into the record; returns `applied`, `unchanged` or `stale`.
 
     Args:
@@ -28,6 +46,7 @@ def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: tim
         incoming: the version.
         marks: what the hub wrote to this record, by source path; a mark that the system has overruled is taken out.
         clock_bound: how far the system's clock may be off.
+        family: the records that its source record gives, where it gives several.
     """
     if incoming.version == record.version:
         return "unchanged"
@@ -45,7 +64,7 @@ def accept(record: Record, incoming: Incoming, marks: Marks, *, clock_bound: tim
         record.deleted = True
         record.occurred_at = incoming.occurred_at
     else:
-        if not _is_own_write(record, incoming, incoming.mapped, marks):
+        if not _is_own_write(record, incoming, family or Family(incoming.mapping.sources, marks)):
             record.occurred_at = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
         record.deleted = False
         _take_values(record, incoming, incoming.mapped, marks)
@@ -213,17 +232,17 @@ def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: Mark
     record.point = mapped.canonical.get("point")
 
 
-def _is_own_write(record: Record, incoming: Incoming, mapped: Mapped, marks: Mapping[str, Json]) -> bool:
+def _is_own_write(record: Record, incoming: Incoming, family: Family) -> bool:
     """Return whether this version came about by the hub's write alone.
 
     Such a version says nothing new of the system's own fields, so it must not make them younger either: else filling
     one gap would let a system's stale values win everywhere.
     """
+    marks = family.marks
     if not marks or record.payload is None or incoming.envelope.data is None:
         return False
     old, new, read = record.payload, incoming.envelope.data, incoming.mapping.read_source
-    sources = {source for group in mapped.origins.values() for source in group} | marks.keys()
-    changed = [source for source in sources if read(old, source) != read(new, source)]
+    changed = [source for source in family.sources | marks.keys() if read(old, source) != read(new, source)]
     return bool(changed) and all(_is_echo((source,), incoming, marks) for source in changed)
 
 

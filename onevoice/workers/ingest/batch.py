@@ -18,6 +18,7 @@ from onevoice.consent.holdings import holdings_with
 from onevoice.consent.question import points_on_channel
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
+from onevoice.mapping import is_history
 from onevoice.master import Survivorship
 from onevoice.messages import Act, Lane, RecordRef, Work
 from onevoice.obligations import request
@@ -25,7 +26,7 @@ from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.workers.catalog import Catalog
-from onevoice.workers.ingest.accept import accept, act_from_record, acts_of
+from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
@@ -36,7 +37,7 @@ from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 from onevoice.workers.ingest.trial import begin_trial, end_trial
-from onevoice.workers.marks import hold_marks, load_marks, save_marks
+from onevoice.workers.marks import Marks, hold_marks, load_marks, save_marks
 from onevoice.workers.outbox import tell
 
 _KEY = ("system", "stream", "key")
@@ -185,7 +186,7 @@ class Ingest:
 
     def _accept(self, connection: Connection, incoming: Sequence[Incoming], now: datetime) -> _Accepted:
         known = known_effects(connection, incoming)
-        refs = {i.ref for i in incoming}
+        refs = {i.ref for i in incoming} | {part.ref for i in incoming for part in i.also}
         marks = hold_marks(connection, refs)
         records = load_records(connection, refs)
         marks_before = {ref: dict(fields) for ref, fields in marks.items()}
@@ -198,14 +199,7 @@ class Ingest:
                 states.append("duplicate" if known[inbox_id] == one.effect else "conflict")
                 continue
             known[inbox_id] = one.effect
-            record = records.get(one.ref)
-            if record is None:
-                record = records[one.ref] = _first_sight(one)
-            bound = self.catalog.clock_bound(one.ref.system)
-            states.append(accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound))
-            stated = act_from_record(one, clock_bound=bound) if states[-1] != "unchanged" else None
-            if stated is not None:
-                acts[stated.id] = stated
+            states.append(self._take(one, records, marks, acts))
         save_marks(connection, {ref: marks[ref] for ref in marks_before if marks[ref] != marks_before[ref]}, now)
         added, gone = list(acts.values()), list[Act]()
         for ref, record in records.items():
@@ -216,6 +210,34 @@ class Ingest:
                 acts.update({k: act for k, act in after.items() if act != before.get(k)})
         _save_acts(connection, acts.values(), [act.id for act in gone], now)
         return _Accepted(records=records, acts=list(acts.values()), added=added, gone=gone, states=states)
+
+    def _take(
+        self,
+        one: Incoming,
+        records: dict[RecordRef, Record],
+        marks: dict[RecordRef, Marks],
+        acts: dict[UUID, Act],
+        family: Family | None = None,
+    ) -> str:
+        """Accept a version of a record and of all that it gives besides; returns what became of the record itself."""
+        if one.also:
+            family = family_of(one, marks)
+        record = records.get(one.ref)
+        if record is None:
+            record = records[one.ref] = _first_sight(one)
+        bound = self.catalog.clock_bound(one.ref.system)
+        state = accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound, family=family)
+        stated = act_from_record(one, clock_bound=bound) if state != "unchanged" else None
+        if stated is not None:
+            acts[stated.id] = stated
+        for part in one.also:
+            fresh = part.ref not in records
+            if part.mapped is None and fresh:
+                continue
+            self._take(part, records, marks, acts, family)
+            if fresh and state == "stale" and not is_history(part.mapping.to):
+                records[part.ref].withdraw(record)
+        return state
 
     def _oblige(
         self,

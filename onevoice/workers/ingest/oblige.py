@@ -36,7 +36,7 @@ def works_for(
     for customer in customers.values():
         holding = holdings[customer.id]
         for record in customer.members:
-            stream = catalog.streams.get((record.ref.system, record.ref.stream))
+            stream = catalog.part_of(record.ref)
             if stream is not None and stream.writable and not record.deleted and record.payload is not None:
                 for lane in Lane:
                     if owed(record, stream, lane, customer.golden, holding, marks.get(record.ref, {}), gate).fields:

@@ -1,7 +1,7 @@
 """Check and map: everything that can be said of a message without the store, before any transaction."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,10 @@ from onevoice.bus import Delivery
 from onevoice.bus.envelope import parse_envelope
 from onevoice.consent.lifting import may_lift
 from onevoice.errors import RecordError
-from onevoice.mapping import Mapping
+from onevoice.mapping import Mapping, is_history
+from onevoice.mapping.slot import WHOLE
 from onevoice.messages import Envelope, Json, Mapped, RecordRef
-from onevoice.workers.catalog import Catalog
+from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.ingest.set_aside import quarantine_row
 
 
@@ -24,6 +25,7 @@ class Incoming:
     Attributes:
         ref: the record it is about.
         mapped: None for a delete.
+        also: what else the source record gives, each as a record of its own; what it does not give any more, deleted.
         content_hash: of the source payload; with version and reading it tells one effect from another.
     """
 
@@ -34,6 +36,7 @@ class Incoming:
     mapped: Mapped | None
     content_hash: str
     occurred_at: datetime
+    also: tuple["Incoming", ...] = ()
 
     @property
     def version(self) -> tuple[str, int, str]:
@@ -77,7 +80,7 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         stream = catalog.stream(envelope.system, envelope.stream)
         version = stream.mapping.version_id
         if envelope.deleted:
-            return _deleted(delivery, envelope, stream.mapping)
+            return _with_also(_deleted(delivery, envelope, stream.mapping), stream)
         step = "source schema"
         stream.source.check(envelope.data)
         data = envelope.data or {}
@@ -87,10 +90,7 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         mapped = stream.mapping.to_canonical(data)
         step = "canonical schema"
         stream.canonical.check(mapped.canonical)
-        if mapped.type == "act":
-            step = "act"
-            _check_act(mapped.canonical, envelope.system, envelope.time + catalog.clock_bound(envelope.system))
-        return Incoming(
+        incoming = Incoming(
             delivery=delivery,
             envelope=envelope,
             ref=_ref(envelope),
@@ -99,10 +99,46 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
             content_hash=content_hash(data),
             occurred_at=stream.mapping.occurred_at(data) or envelope.time,
         )
+        if stream.also:
+            step = "also"
+            incoming = _with_also(incoming, stream)
+        step = "act"
+        _check_acts(incoming, catalog)
     except RecordError as error:
         return Rejected(
             delivery=delivery, step=step, reason=str(error), pointers=error.pointers, mapping_version=version
         )
+    return incoming
+
+
+def _with_also(main: Incoming, stream: Stream) -> Incoming:
+    """Add what else the record gives; a customer or relationship that it does not give is deleted by this version.
+
+    What happened stays, whatever a later version says: interactions, orders and acts.
+    """
+    if "#" in main.envelope.key:
+        raise RecordError("the key holds `#`, which sets apart what else a record of this stream gives")
+    found = []
+    for part in stream.also:
+        given = part.mapping.records(main.envelope.data) if main.envelope.data is not None else []
+        for ending, read, mapped in given:
+            part.canonical.check(mapped.canonical)
+            found.append(_part(main, part.mapping, ending, {k: v for k, v in read.items() if k != WHOLE}, mapped))
+        if not given and not is_history(part.mapping.to):
+            found.append(_part(main, part.mapping, f"#{part.mapping.slot}", None, None))
+    return replace(main, also=tuple(found))
+
+
+def _part(main: Incoming, mapping: Mapping, ending: str, read: Json | None, mapped: Mapped | None) -> Incoming:
+    envelope = replace(main.envelope, key=main.envelope.key + ending, data=read, deleted=mapped is None)
+    return replace(main, envelope=envelope, ref=_ref(envelope), mapping=mapping, mapped=mapped)
+
+
+def _check_acts(incoming: Incoming, catalog: Catalog) -> None:
+    for one in (incoming, *incoming.also):
+        if one.mapped is not None and one.mapped.type == "act":
+            latest = one.envelope.time + catalog.clock_bound(one.ref.system)
+            _check_act(one.mapped.canonical, one.ref.system, latest)
 
 
 def _check_act(stated: Json, system: str, latest: datetime) -> None:

@@ -60,6 +60,11 @@ class Record:
         """Persons and organisations are grouped into customers; other records are about them."""
         return self.type in PARTY_TYPES
 
+    def withdraw(self, main: "Record") -> None:
+        """Delete the record as of the version at which the record that gave it stands."""
+        self.deleted, self.occurred_at = True, main.occurred_at
+        self.sequence, self.reading, self.content_hash = main.version
+
     @property
     def version(self) -> tuple[str, int, str]:
         """What orders the versions of one key, whatever the order of arrival."""
