@@ -7,7 +7,7 @@ from onevoice.identity.explain import EvidenceRow, explain_pair
 from onevoice.identity.judge import contradiction
 from onevoice.identity.model import Evidence, Model
 from onevoice.identity.profile import Profile, contact_points, identity_hash, profile
-from onevoice.identity.score import PairScore, holders_of, score
+from onevoice.identity.score import PairScore, holders_of, score, weigh
 
 __all__ = [
     "Edge",
@@ -29,4 +29,5 @@ __all__ = [
     "identity_hash",
     "profile",
     "score",
+    "weigh",
 ]

@@ -13,7 +13,7 @@ from onevoice.identity.block import block_keys
 from onevoice.identity.cluster import Edge, Member, SortKey, group
 from onevoice.identity.model import Model
 from onevoice.identity.profile import Profile
-from onevoice.identity.score import PairScore, holders_of, score
+from onevoice.identity.score import PairScore, holders_of, weigh
 
 Record: TypeAlias = SortKey
 Advance: TypeAlias = Callable[[int], None]
@@ -56,8 +56,8 @@ def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance
     for number, others in _candidates(seen, blocks, model):
         one = seen[number]
         for other in others:
-            scored = score(one, seen[other], model, holders)
-            if scored.outcome != "apart":
+            scored = weigh(one, seen[other], model, holders)
+            if scored is not None:
                 found[number, other] = scored
         advance(1)
     members = [

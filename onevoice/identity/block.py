@@ -32,14 +32,13 @@ def _person_keys(seen: Profile) -> list[str]:
     homes = [home for place in seen.places if (home := _home(place))]
     keys += [f"ad:{home}" for home in homes]
     if seen.given and seen.family:
-        one, other = sorted((seen.given, seen.family))
-        keys += [f"na:{root}|{seen.family}" for root in roots if len(root) > 1]
-        keys.append(f"sw:{one}|{other}")
+        # In order of letters, so that names which changed places meet as well.
+        families = sorted(seen.family_roots)
+        keys += [f"na:{a}|{b}" if a < b else f"na:{b}|{a}" for a in roots for b in families]
         if seen.common:
             keys += [
                 f"np:{root}|{seen.family}|{place.postal}" for root in roots for place in seen.places if place.postal
             ]
-            keys += [f"nm:{root}|{seen.family}|{seen.middle[0]}" for root in roots if seen.middle]
     return keys
 
 

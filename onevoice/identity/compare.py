@@ -1,10 +1,11 @@
 """Graded comparators: each takes two profiles and gives the level of one comparison, or None where a side is blank.
 
-The one rule: a comparison is symmetric, and blank never equals blank. Comparators of names also say how rare the shared
-name is, in bits; a misspelt name counts as the name that it misspells.
+The one rule: a comparison is symmetric, and blank never equals blank. All have one shape, so that the score can walk
+over them: two profiles, the model, and how many people hold each shared contact point.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
@@ -21,40 +22,41 @@ _SIMILAR_NAME = 0.9
 _SIMILAR_TOKENS = 92
 _SIMILAR_STREET = 0.88
 _SHARED = ("personal", "household", "role")
+_NEAREST_PLACES = ("same", "similar", "street", "postal", "city", "different")
 
-Named = tuple[str, float]
+Holders = Mapping[str, int]
 
 
-def compare_given(a: Profile, b: Profile, model: Model) -> Named | None:
-    """Compare the first given names; returns the level and how rare what they share is."""
+def compare_given(a: Profile, b: Profile, model: Model, _: Holders) -> str | None:
+    """Compare the first given names."""
     one, other = a.given, b.given
     if not one or not other:
         return None
     if one == other:
-        return ("exact", a.given_bits) if len(one) > 1 else ("initial", 0.0)
+        return "exact" if len(one) > 1 else "initial"
     if len(one) == 1 or len(other) == 1:
-        return "initial" if fits_initial(one, other, model) else "different", 0.0
+        return "initial" if fits_initial(one, other, model) else "different"
     if not a.roots.isdisjoint(b.roots):
-        return "nickname", min(a.given_bits, b.given_bits)
+        return "nickname"
     if is_swapped(a, b):
-        return "swapped", min(a.given_bits, b.given_bits)
+        return "swapped"
     if _misspelt(one, other, model):
-        return ("alike", 0.0) if a.known and b.known else ("similar", min(a.given_bits, b.given_bits))
-    return "middle" if one in b.middle.split() or other in a.middle.split() else "different", 0.0
+        return "alike" if a.known and b.known else "similar"
+    return "middle" if one in b.middle.split() or other in a.middle.split() else "different"
 
 
-def compare_family(a: Profile, b: Profile) -> Named | None:
+def compare_family(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
     """Compare the family names; a double-barrelled one contains its parts."""
     one, other = a.family, b.family
     if not one or not other:
         return None
     if one == other:
-        return "exact", a.family_bits
+        return "exact"
     if is_swapped(a, b):
-        return "swapped", min(a.family_bits, b.family_bits)
+        return "swapped"
     if _part(one, b.family_parts) or _part(other, a.family_parts):
-        return "part", min(a.family_bits, b.family_bits)
-    return ("similar", min(a.family_bits, b.family_bits)) if _similar(one, other) else ("different", 0.0)
+        return "part"
+    return "similar" if _similar(one, other) else "different"
 
 
 def is_swapped(a: Profile, b: Profile) -> bool:
@@ -64,7 +66,7 @@ def is_swapped(a: Profile, b: Profile) -> bool:
     return _similar(a.given, b.family) and _similar(a.family, b.given)
 
 
-def compare_middle(a: Profile, b: Profile) -> str | None:
+def compare_middle(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
     """Compare the middle names."""
     if not a.middle or not b.middle:
         return None
@@ -73,16 +75,88 @@ def compare_middle(a: Profile, b: Profile) -> str | None:
     return "exact" if a.middle == b.middle or _similar(a.middle, b.middle) else "different"
 
 
-def compare_suffix(a: Profile, b: Profile) -> str | None:
+def compare_suffix(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
     """Compare the suffixes; one that only one side has is a level of its own."""
     if a.suffix == b.suffix:
         return "same" if a.suffix else None
     return "different" if a.suffix and b.suffix else "one"
 
 
-def compare_birth(a: Profile, b: Profile) -> str | None:
+def compare_birth(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
     """Compare the dates of birth."""
     return compare_dates(a.birth, b.birth) if a.birth and b.birth else None
+
+
+def compare_national_id(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the national ids; one slip of a digit makes a typo of it."""
+    one, other = a.national_id, b.national_id
+    if not one or not other:
+        return None
+    if one == other:
+        return "same"
+    return "typo" if len(one) >= 5 and OSA.distance(one, other, score_cutoff=1) == 1 else "different"
+
+
+def compare_organisation(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the names of organisations without their legal forms."""
+    if not a.organisation or not b.organisation:
+        return None
+    if a.organisation == b.organisation:
+        return "exact"
+    return "similar" if token_set_ratio(a.organisation, b.organisation) >= _SIMILAR_TOKENS else "different"
+
+
+def compare_register(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the register numbers."""
+    return _same(a.register, b.register)
+
+
+def compare_vat(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the VAT numbers."""
+    return _same(a.vat, b.vat)
+
+
+def compare_domain(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the internet domains."""
+    if not a.domains or not b.domains:
+        return None
+    return "different" if set(a.domains).isdisjoint(b.domains) else "same"
+
+
+def compare_email(a: Profile, b: Profile, model: Model, holders: Holders) -> str | None:
+    """Compare the e-mail addresses; the level says whose the shared one is."""
+    if not a.emails or not b.emails:
+        return None
+    levels = [
+        "role" if email.partition("@")[0] in model.role_mailboxes else _whose(holders.get(f"email:{email}", 1), model)
+        for email in a.emails
+        if email in b.emails
+    ]
+    if levels:
+        return min(levels, key=_SHARED.index) if len(levels) > 1 else levels[0]
+    slips = any(_slip(one, other) for one in a.emails for other in b.emails)
+    return "similar" if slips else "different"
+
+
+def compare_phone(a: Profile, b: Profile, model: Model, holders: Holders) -> str | None:
+    """Compare the telephone numbers; the level says whose the shared one is."""
+    if not a.phones or not b.phones:
+        return None
+    levels = [_whose(holders.get(f"phone:{phone}", 1), model) for phone in a.phones if phone in b.phones]
+    if levels:
+        return min(levels, key=_SHARED.index) if len(levels) > 1 else levels[0]
+    suffixes = {national_suffix(phone) for phone in a.phones} - {""}
+    return "suffix" if any(national_suffix(phone) in suffixes for phone in b.phones) else "different"
+
+
+def compare_address(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
+    """Compare the addresses: the best level among all pairs of them."""
+    if not a.places or not b.places:
+        return None
+    if len(a.places) == len(b.places) == 1:
+        return _place(a.places[0], b.places[0])
+    levels = {_place(one, other) for one in a.places for other in b.places}
+    return next((level for level in _NEAREST_PLACES if level in levels), None)
 
 
 def compare_dates(one: str, other: str) -> str:
@@ -98,79 +172,6 @@ def compare_dates(one: str, other: str) -> str:
     if years_apart >= _GENERATION:
         return "generation"
     return "part" if year + month + day == 2 else "different"
-
-
-def compare_text(a: str, b: str) -> str | None:
-    """Compare two values that are either the same or not."""
-    if not a or not b:
-        return None
-    return "same" if a == b else "different"
-
-
-def compare_code(a: str, b: str) -> str | None:
-    """Compare two codes; one slip of a digit makes a typo of it."""
-    if not a or not b:
-        return None
-    if a == b:
-        return "same"
-    return "typo" if len(a) >= 5 and OSA.distance(a, b, score_cutoff=1) == 1 else "different"
-
-
-def compare_organisation(a: Profile, b: Profile) -> str | None:
-    """Compare the names of organisations without their legal forms."""
-    if not a.organisation or not b.organisation:
-        return None
-    if a.organisation == b.organisation:
-        return "exact"
-    return "similar" if token_set_ratio(a.organisation, b.organisation) >= _SIMILAR_TOKENS else "different"
-
-
-def compare_domain(a: Profile, b: Profile) -> str | None:
-    """Compare the internet domains."""
-    if not a.domains or not b.domains:
-        return None
-    return "different" if set(a.domains).isdisjoint(b.domains) else "same"
-
-
-def compare_emails(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> str | None:
-    """Compare the e-mail addresses; the level says whose the shared one is."""
-    if not a.emails or not b.emails:
-        return None
-    levels = [
-        "role" if email.partition("@")[0] in model.role_mailboxes else _whose(holders.get(f"email:{email}", 1), model)
-        for email in a.emails
-        if email in b.emails
-    ]
-    if levels:
-        return min(levels, key=_SHARED.index)
-    slips = any(
-        min(one.find("@"), other.find("@")) >= _SHORTEST_MAILBOX and OSA.distance(one, other, score_cutoff=1) == 1
-        for one in a.emails
-        for other in b.emails
-    )
-    return "similar" if slips else "different"
-
-
-def compare_phones(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> str | None:
-    """Compare the telephone numbers; the level says whose the shared one is."""
-    if not a.phones or not b.phones:
-        return None
-    levels = [_whose(holders.get(f"phone:{phone}", 1), model) for phone in a.phones if phone in b.phones]
-    if levels:
-        return min(levels, key=_SHARED.index)
-    suffixes = {national_suffix(phone) for phone in a.phones} - {""}
-    return "suffix" if any(national_suffix(phone) in suffixes for phone in b.phones) else "different"
-
-
-def compare_places(a: Profile, b: Profile) -> str | None:
-    """Compare the addresses: the best level among all pairs of them."""
-    if not a.places or not b.places:
-        return None
-    levels = {_place(one, other) for one in a.places for other in b.places}
-    return next(
-        (level for level in ("same", "similar", "street", "postal", "city") if level in levels),
-        "different" if "different" in levels else None,
-    )
 
 
 def same_given(one: str, other: str, model: Model) -> bool:
@@ -199,6 +200,7 @@ def _whose(people: int, model: Model) -> str:
     return "household" if people <= model.household_limit else "role"
 
 
+@lru_cache(maxsize=1 << 16)
 def _misspelt(one: str, other: str, model: Model) -> bool:
     """Whether one given name is a misspelling of any form of the other."""
     if _similar(one, other):
@@ -214,6 +216,18 @@ def _similar(one: str, other: str) -> bool:
     if one[0] != other[0] or min(len(one), len(other)) < _SHORTEST_TYPO:
         return False
     return OSA.distance(one, other, score_cutoff=1) <= 1
+
+
+def _slip(one: str, other: str) -> bool:
+    if abs(len(one) - len(other)) > 1 or min(one.find("@"), other.find("@")) < _SHORTEST_MAILBOX:
+        return False
+    return OSA.distance(one, other, score_cutoff=1) == 1
+
+
+def _same(one: str, other: str) -> str | None:
+    if not one or not other:
+        return None
+    return "same" if one == other else "different"
 
 
 def _part(name: str, parts: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from math import log2
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -36,15 +36,14 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "address": ("same", "similar", "street", "postal", "city", "different"),
 }
 # At these levels "strangers" is a factor on how frequent the shared name is (Winkler 1989, frequency-based matching).
-BY_FREQUENCY = frozenset(
+_BY_FREQUENCY = frozenset(
     {("given", "exact"), ("given", "nickname"), ("given", "similar"), ("given", "swapped")}
     | {("family", "exact"), ("family", "similar"), ("family", "part"), ("family", "swapped")}
 )
 _RAREST_PPM = 2.0  # of a name that is in the tables without a frequency of its own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What one comparison found: its level and the weight in bits (log2) that the model gives it."""
 
     comparison: str
@@ -54,10 +53,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """Bits that a level speaks for one person: against `strangers`, and against `relatives`."""
+    """What a level of a comparison says.
+
+    Attributes:
+        strangers: bits that it speaks for one person rather than two strangers.
+        relatives: bits that it speaks for one person rather than two relatives.
+        by_frequency: the bits of the shared name come on top of `strangers`.
+        evidence: the line of an explanation; with `by_frequency` the bits of the name are missing in it.
+    """
 
     strangers: float
     relatives: float
+    by_frequency: bool
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,7 @@ class Model:
         cap: a block key held by more records than this is not used.
         weights: comparison -> level -> bits.
         given_bits: folded given name -> how rare it is, in bits; `family_bits` likewise.
-        roots: given name -> the formal names it may stand for, itself included.
+        roots: given name -> the formal names it may stand for, itself among them where it is one.
         forms: given name -> all forms of those formal names, for telling a misspelt or abbreviated one.
     """
 
@@ -159,14 +167,18 @@ class Model:
 
 def _weights(content: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Weight]]:
     return {
-        comparison: {level: _weight(content[comparison][level]) for level in levels}
+        comparison: {level: _weight(comparison, level, content[comparison][level]) for level in levels}
         for comparison, levels in LEVELS.items()
     }
 
 
-def _weight(chances: Mapping[str, float]) -> Weight:
+def _weight(comparison: str, level: str, chances: Mapping[str, float]) -> Weight:
+    strangers = round(log2(chances["same"] / chances["strangers"]), 3)
     return Weight(
-        round(log2(chances["same"] / chances["strangers"]), 3), round(log2(chances["same"] / chances["relatives"]), 3)
+        strangers=strangers,
+        relatives=round(log2(chances["same"] / chances["relatives"]), 3),
+        by_frequency=(comparison, level) in _BY_FREQUENCY,
+        evidence=Evidence(comparison=comparison, level=level, weight=strangers),
     )
 
 
@@ -180,7 +192,7 @@ def _roots(short_forms: Mapping[str, str]) -> dict[str, frozenset[str]]:
     roots: dict[str, set[str]] = {}
     for formal, shorts in short_forms.items():
         for form in (formal, *shorts.split()):
-            roots.setdefault(form, {form}).add(formal)
+            roots.setdefault(form, set()).add(formal)
     return {form: frozenset(formals) for form, formals in roots.items()}
 
 

@@ -37,7 +37,7 @@ class Profile:
 
     Attributes:
         given: first given name; `middle` holds the others.
-        roots: formal names that `given` may stand for.
+        roots: formal names that `given` may stand for; `family_roots` those of `family`, which may be a given name.
         given_bits: how rare `given` is; `family_bits` likewise.
         known: `given` is a name known to be one, not a misspelling.
         common: so many people have this full name that records by the thousand may share it.
@@ -52,6 +52,7 @@ class Profile:
     common: bool = False
     middle: str = ""
     family: str = ""
+    family_roots: frozenset[str] = frozenset()
     family_parts: tuple[str, ...] = ()
     family_bits: float = 0.0
     suffix: str = ""
@@ -89,12 +90,13 @@ def profile(canonical: Json, record_type: str, model: Model) -> Profile:
     return Profile(
         type=record_type,
         given=given,
-        roots=model.roots.get(given) or frozenset((given,) if given else ()),
+        roots=_roots(given, model),
         given_bits=given_bits,
         known=given in model.given_bits or given in model.roots,
         common=given_bits + family_bits < _COMMON,
         middle=" ".join((*others, _name(name.get("middle"), model))).strip(),
         family=joined,
+        family_roots=_roots(joined, model),
         family_parts=tuple(family),
         family_bits=family_bits,
         suffix=suffix,
@@ -155,6 +157,10 @@ def _family(name: Json, model: Model) -> tuple[list[str], str]:
         last = fold_suffix(family.pop())
         suffix = suffix or last
     return family, suffix
+
+
+def _roots(name: str, model: Model) -> frozenset[str]:
+    return model.roots.get(name) or frozenset((name,) if name else ())
 
 
 def _family_bits(family: list[str], joined: str, model: Model) -> float:

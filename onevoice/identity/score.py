@@ -6,20 +6,51 @@ what a household shares counts against strangers, and is taken back as far as re
 all evidence is always looked at; two records with nothing in common but the name link only where the name is rare.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from math import floor, inf
+from typing import NamedTuple, TypeAlias
 
 from onevoice.identity import compare
-from onevoice.identity.model import BY_FREQUENCY, Evidence, Model
+from onevoice.identity.model import Evidence, Model, Weight
 from onevoice.identity.profile import Profile
 
+Compare: TypeAlias = Callable[[Profile, Profile, Model, Mapping[str, int]], str | None]
+
+# In the order of looking: what can decide much and costs little comes first.
+_COMPARISONS: Mapping[str, Mapping[str, Compare]] = {
+    "person": {
+        "given": compare.compare_given,
+        "family": compare.compare_family,
+        "birth": compare.compare_birth,
+        "national_id": compare.compare_national_id,
+        "email": compare.compare_email,
+        "phone": compare.compare_phone,
+        "address": compare.compare_address,
+        "middle": compare.compare_middle,
+        "suffix": compare.compare_suffix,
+    },
+    "organisation": {
+        "organisation": compare.compare_organisation,
+        "register": compare.compare_register,
+        "vat": compare.compare_vat,
+        "domain": compare.compare_domain,
+        "email": compare.compare_email,
+        "phone": compare.compare_phone,
+        "address": compare.compare_address,
+    },
+}
 _NAME = frozenset({"given", "family", "middle", "suffix", "organisation"})
 _SAYS_SOMETHING = 1.0  # bits; living in one town alone does not
-_AT_HOME = frozenset({"same", "similar", "street", "postal", "personal", "household", "suffix"})
+_AT_HOME: Mapping[str, frozenset[str]] = {
+    "email": frozenset({"personal", "household", "similar"}),
+    "phone": frozenset({"personal", "household", "suffix"}),
+    "address": frozenset({"same", "similar", "street", "postal"}),
+}
+_LEAST = 0.001  # bits, of a weight and of a score
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairScore:
+class PairScore(NamedTuple):
     """What two records say about being one customer.
 
     Attributes:
@@ -31,6 +62,29 @@ class PairScore:
     score: float
     outcome: str
     evidence: tuple[Evidence, ...]
+
+
+_NOTHING = PairScore(score=0.0, outcome="apart", evidence=())
+
+
+class _Step(NamedTuple):
+    """One comparison of a model; `ahead` is the most that those after it can add."""
+
+    compare: Compare
+    levels: Mapping[str, "_Level"]
+    bits: Callable[[Profile, Profile], float]
+    ahead: float
+
+
+class _Level(NamedTuple):
+    """What a level says: bits, the line that tells it, whether it speaks of a home, whether of more than the name."""
+
+    strangers: float
+    relatives: float
+    by_frequency: bool
+    line: Evidence
+    at_home: bool
+    beyond_name: bool
 
 
 def score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> PairScore:
@@ -45,30 +99,94 @@ def score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> P
     Raises:
         ValueError: the types differ; a person and an organisation are never compared.
     """
+    return _score(a, b, model, holders, -inf) or _NOTHING
+
+
+def weigh(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> PairScore | None:
+    """Score two records as `score` does; None where they are apart.
+
+    It stops looking where the best that could still be found would not lift the pair to the review mark.
+    """
+    found = _score(a, b, model, holders, model.marks.review)
+    return None if found is None or found.outcome == "apart" else found
+
+
+def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], least: float) -> PairScore | None:
     if a.type != b.type:
         raise ValueError("a person and an organisation are never compared")
-    found = _organisation_levels(a, b) if a.type == "organisation" else _person_levels(a, b, model)
-    email, phone = compare.compare_emails(a, b, model, holders), compare.compare_phones(a, b, model, holders)
-    address = compare.compare_places(a, b)
-    found += [("email", email, 0.0), ("phone", phone, 0.0), ("address", address, 0.0)]
     evidence: list[Evidence] = []
     total = against_relatives = 0.0
-    for comparison, level, bits in found:
+    at_home = beyond_name = False
+    for compare_both, levels, bits, ahead in _steps(model, a.type):
+        level = compare_both(a, b, model, holders)
         if level is not None:
-            weight = model.weights[comparison][level]
-            value = weight.strangers + bits if (comparison, level) in BY_FREQUENCY else weight.strangers
-            value = round(value, 3)
-            evidence.append(Evidence(comparison=comparison, level=level, weight=value))
-            total += value
-            against_relatives += weight.relatives
-    if not _AT_HOME.isdisjoint((email, phone, address)):
-        marks = model.marks
-        excess = round(against_relatives + marks.link - marks.relatives - total, 3)
-        if excess < 0:
-            evidence.append(Evidence(comparison="relatives", level="possible", weight=excess))
-            total += excess
-    total = round(total, 3)
-    return PairScore(score=total, outcome=_outcome(total, evidence, model), evidence=tuple(evidence))
+            weight, relatives, by_frequency, line, of_home, more_than_name = levels[level]
+            if by_frequency:
+                line = _of_name(line.comparison, level, weight + bits(a, b))
+                weight = line.weight
+            evidence.append(line)
+            total += weight
+            against_relatives += relatives
+            at_home = at_home or of_home
+            beyond_name = beyond_name or more_than_name
+        if total + ahead < least:
+            return None
+    if at_home:
+        excess = against_relatives + model.marks.link - model.marks.relatives - total
+        if excess < -_LEAST / 2:
+            line = Evidence(comparison="relatives", level="possible", weight=_thousandths(excess))
+            evidence.append(line)
+            total += line.weight
+    total = _thousandths(total)
+    return PairScore(score=total, outcome=_outcome(total, beyond_name, model), evidence=tuple(evidence))
+
+
+@lru_cache(maxsize=64)
+def _steps(model: Model, record_type: str) -> tuple[_Step, ...]:
+    rarest = {
+        "given": max([*model.given_bits.values(), model.unknown_given]),
+        "family": max([*model.family_bits.values(), model.unknown_family]),
+    }
+    steps: list[_Step] = []
+    ahead = _LEAST
+    for comparison, function in reversed(tuple(_COMPARISONS[record_type].items())):
+        weights = model.weights[comparison]
+        levels = {level: _level(weight) for level, weight in weights.items()}
+        bits = _family_bits if comparison == "family" else _given_bits
+        steps.append(_Step(compare=function, levels=levels, bits=bits, ahead=ahead))
+        most = [w.strangers + (rarest[comparison] if w.by_frequency else 0.0) for w in weights.values()]
+        ahead += max(0.0, *most)
+    return tuple(reversed(steps))
+
+
+def _level(weight: Weight) -> _Level:
+    comparison, level = weight.evidence.comparison, weight.evidence.level
+    return _Level(
+        strangers=weight.strangers,
+        relatives=weight.relatives,
+        by_frequency=weight.by_frequency,
+        line=weight.evidence,
+        at_home=level in _AT_HOME.get(comparison, ()),
+        beyond_name=comparison not in _NAME and weight.strangers > _SAYS_SOMETHING,
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_name(comparison: str, level: str, bits: float) -> Evidence:
+    return Evidence(comparison=comparison, level=level, weight=round(bits, 3))
+
+
+def _given_bits(a: Profile, b: Profile) -> float:
+    return a.given_bits if a.given_bits < b.given_bits else b.given_bits
+
+
+def _family_bits(a: Profile, b: Profile) -> float:
+    return a.family_bits if a.family_bits < b.family_bits else b.family_bits
+
+
+def _thousandths(bits: float) -> float:
+    """Round as `round(bits, 3)` does, in a quarter of the time; no sum of thousandths lies half-way between two."""
+    return floor(bits * 1000 + 0.5) / 1000
 
 
 def holders_of(profiles: Iterable[Profile], model: Model) -> int:
@@ -121,31 +239,9 @@ def _different(births: Iterable[str]) -> int:
     return max(1, len(distinct))
 
 
-def _person_levels(a: Profile, b: Profile, model: Model) -> list[tuple[str, str | None, float]]:
-    given, given_bits = compare.compare_given(a, b, model) or (None, 0.0)
-    family, family_bits = compare.compare_family(a, b) or (None, 0.0)
-    return [
-        ("given", given, given_bits),
-        ("family", family, family_bits),
-        ("middle", compare.compare_middle(a, b), 0.0),
-        ("suffix", compare.compare_suffix(a, b), 0.0),
-        ("birth", compare.compare_birth(a, b), 0.0),
-        ("national_id", compare.compare_code(a.national_id, b.national_id), 0.0),
-    ]
-
-
-def _organisation_levels(a: Profile, b: Profile) -> list[tuple[str, str | None, float]]:
-    return [
-        ("organisation", compare.compare_organisation(a, b), 0.0),
-        ("register", compare.compare_text(a.register, b.register), 0.0),
-        ("vat", compare.compare_text(a.vat, b.vat), 0.0),
-        ("domain", compare.compare_domain(a, b), 0.0),
-    ]
-
-
-def _outcome(total: float, evidence: list[Evidence], model: Model) -> str:
+def _outcome(total: float, beyond_name: bool, model: Model) -> str:
     if total < model.marks.review:
         return "apart"
-    if not any(found.weight > _SAYS_SOMETHING and found.comparison not in _NAME for found in evidence):
+    if not beyond_name:
         return "link" if total >= model.marks.rare_name else "apart"
     return "link" if total >= model.marks.link else "review"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onevoice.identity import score
+from onevoice.identity import score, weigh
 from tests.identity.people import judge, person, seen, shipped_model
 
 HOME = {"street": "14 Mill Lane", "phone": "+441614960123", "email": "marshalls@example.com"}
@@ -144,6 +144,17 @@ def test_the_order_of_the_two_records_does_not_matter(
     holders = {"email:a@example.com": people, "phone:+441614960123": people}
     a, b = seen(one), seen(other)
     assert score(a, b, shipped_model(), holders) == score(b, a, shipped_model(), holders)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_PEOPLE, _PEOPLE, st.integers(1, 10))
+def test_weighing_is_scoring_without_the_pairs_that_are_apart(
+    one: dict[str, object], other: dict[str, object], people: int
+) -> None:
+    holders = {"email:a@example.com": people, "phone:+441614960123": people}
+    a, b = seen(one), seen(other)
+    whole = score(a, b, shipped_model(), holders)
+    assert weigh(a, b, shipped_model(), holders) == (None if whole.outcome == "apart" else whole)
 
 
 def test_an_initial_in_one_home_is_for_a_person_to_decide() -> None:
