@@ -92,8 +92,9 @@ test-faults: setup servers ## The short form of chaos
 	.venv/bin/python -m tests.faults --kills 10 --people 60
 
 .PHONY: test-systems
-test-systems: setup servers ## Run the walk against real third-party systems
-	scripts/tryton-env
+test-systems: setup ## Run connectors and the walk against real third-party systems
+	@scripts/install-servers systems
+	for system in tests/systems/requirements/*.txt; do scripts/system-env "$$(basename "$$system" .txt)"; done
 	.venv/bin/python -m pytest tests/systems $(PYTEST_ARGS)
 
 .PHONY: lint

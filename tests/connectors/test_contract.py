@@ -94,6 +94,11 @@ def asterisk_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     }
 
 
+def mailbox_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
+    values = {"host": "127.0.0.1", "port": 1, "username": "service"}
+    return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
 def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
     values = {"url": NOWHERE, "database": "db", "username": "hub"}
     return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
@@ -101,13 +106,14 @@ def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
 
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
     "asterisk": asterisk_of,
+    "mailbox": mailbox_of,
     "sample_callcentre": callcentre_of,
     "sample_crm": crm_of,
     "sample_erp": erp_of,
     "sample_shop": shop_of,
     "tryton": tryton_of,
 }
-WITHOUT_SYSTEM = {"tryton": ("K1", "K2")}  # the real one is in tests/systems
+WITHOUT_SYSTEM = {"mailbox": ("K1", "K2"), "tryton": ("K1", "K2")}  # the real ones are in tests/systems
 
 
 def test_every_connector_is_examined() -> None:

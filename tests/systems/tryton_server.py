@@ -40,7 +40,7 @@ class PrivateTryton(PrivateServer):
 
     def __init__(self) -> None:
         if not (VENV / ".stamp").exists():
-            raise OperatorError(f"{VENV} is missing: run scripts/tryton-env, which `make test-systems` does")
+            raise OperatorError(f"{VENV} is missing: run scripts/system-env tryton, which `make test-systems` does")
         super().__init__(None, keep=False)
         self.port = free_port()
         self.database = DATABASE
