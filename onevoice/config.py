@@ -91,6 +91,14 @@ class SystemConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorConfig:
+    """One person, or Airflow, at the HTTP interface; `roles` let them lift what nobody else may."""
+
+    api_key: Secret
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole of `onevoice.toml`."""
 
@@ -103,8 +111,10 @@ class Config:
     management_url: Secret | str | None
     api_host: str
     api_port: int
+    public_url: str
+    secret: Secret | None
     retry_seconds: float
-    operators: Mapping[str, Secret]
+    operators: Mapping[str, OperatorConfig]
     systems: Mapping[str, SystemConfig]
 
     @property
@@ -142,6 +152,8 @@ def load_config(path: Path) -> Config:
         management_url=bus.secret_or_text("management_url", "") or None,
         api_host=api.text("host", "127.0.0.1"),
         api_port=api.port("port", 8080),
+        public_url=api.url("public_url"),
+        secret=hub.secret("secret"),
         retry_seconds=hub.duration("retry_after", "5s"),
         operators=_operators(reader.table("operators")),
         systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
@@ -152,6 +164,8 @@ def load_config(path: Path) -> Config:
         raise ConfigurationError("systems: none configured; write a [systems.<name>] table with its connector")
     if config.embedded and isinstance(config.store_url, str) and not config.store_url.startswith("sqlite"):
         raise ConfigurationError("bus.url: 'embedded:' keeps its queue in SQLite; set store.url to sqlite:///…")
+    if config.public_url and config.secret is None:
+        raise ConfigurationError("hub.secret: missing; api.public_url asks for it, to sign links with")
     return config
 
 
@@ -179,10 +193,11 @@ def _system(name: str, table: "_Table") -> SystemConfig:
     return system
 
 
-def _operators(table: "_Table") -> dict[str, Secret]:
+def _operators(table: "_Table") -> dict[str, OperatorConfig]:
     operators = {}
     for name, operator in table.tables():
-        operators[name] = operator.required_secret("api_key")
+        key, roles = operator.required_secret("api_key"), operator.texts("roles")
+        operators[name] = OperatorConfig(api_key=key, roles=frozenset(roles))
         operator.refuse_rest()
     return operators
 
@@ -222,10 +237,22 @@ class _Table:
             raise self._wrong(key, "write a text in quotes")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._values.pop(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self._wrong(key, 'write a list of texts, such as ["legal"]')
+        return tuple(value)
+
     def port(self, key: str, default: int) -> int:
         value = self._values.pop(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
             raise self._wrong(key, "write a whole number from 1 to 65535")
+        return value
+
+    def url(self, key: str) -> str:
+        value = self.text(key, "").rstrip("/")
+        if value and not value.startswith(("https://", "http://")):
+            raise self._wrong(key, "write the address that customers reach it at, such as https://me.example.com")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:

@@ -6,7 +6,18 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from onevoice.api import contacts, customers, decisions, health, judgements, operation, push, reviews, suppressions
+from onevoice.api import (
+    contacts,
+    customers,
+    decisions,
+    health,
+    judgements,
+    operation,
+    own_page,
+    push,
+    reviews,
+    suppressions,
+)
 from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import RESPONSES, install
@@ -40,9 +51,10 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     registry = CollectorRegistry()
     app.state.hub = hub
     app.state.customers = open_customers(hub)
-    app.state.contacts = Contacts(store=hub.store, gate=hub.gate)
+    app.state.contacts = Contacts(store=hub.store, gate=hub.gate, signing=hub.signing)
     act = Contracts(hub.config.root / "schemas").canonical("act")
     app.state.acts = Acts(contract=act, store=hub.store, ingest=hub.ingest, gate=hub.gate)
+    app.state.own_pages = own_page.open_doors(hub)
     app.state.desk = Desk(hub.store, app.state.customers)
     app.state.keys = Keys.load(hub.config)
     app.state.fuse = Fuse(hub, most_waiting)
@@ -51,7 +63,8 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     health.watch_hub(registry, hub)
     install(app)
     app.add_middleware(AccessLog, metrics=RequestMetrics(registry))
-    for part in (push, customers, decisions, judgements, reviews, suppressions, operation, contacts):
+    for part in (push, customers, decisions, judgements, reviews, suppressions, operation, contacts, own_page):
         app.include_router(part.router, prefix="/v1", responses=RESPONSES)
+    app.include_router(own_page.public, prefix="/v1", responses=RESPONSES)
     app.include_router(health.router, responses=RESPONSES)
     return app

@@ -21,10 +21,11 @@ _bearer = HTTPBearer(auto_error=False, description="the key of a system, or of a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose key it was. `kind` is "system" or "operator"."""
+    """Whose key it was. `kind` is "system" or "operator"; only operators have roles."""
 
     kind: str
     name: str
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ class Keys:
             for name, secret in ((name, system.api_key) for name, system in config.systems.items())
             if secret is not None
         ]
-        secrets += [(s.reveal(), Caller(kind="operator", name=name)) for name, s in config.operators.items()]
+        secrets += [
+            (one.api_key.reveal(), Caller(kind="operator", name=name, roles=one.roles))
+            for name, one in config.operators.items()
+        ]
         if len({key for key, _ in secrets}) != len(secrets):
             raise ConfigurationError("api_key: two systems or operators have the same key; give each its own")
         return cls(tuple((_digest(key), caller) for key, caller in secrets))

@@ -42,6 +42,7 @@ class Asked(_Body):
     direction: Literal["outbound", "inbound"] = "outbound"
     controller: _Text = "default"
     thread: _Thread = None
+    topic: _Purpose | None = None
 
 
 class Many(_Body):
@@ -67,14 +68,15 @@ class Redemption(_Body):
 
 
 class Terms(_Body):
-    """What a preference wishes."""
+    """What a preference wishes; null, false or an empty list takes a wish back."""
 
     most: int | None = Field(default=None, ge=1)
     days: int | None = Field(default=None, ge=1, le=366)
     preferred: bool | None = None
     between: list[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]] | None = Field(
-        default=None, min_length=1, max_length=10
+        default=None, max_length=10
     )
+    not_about: list[_Purpose] | None = Field(default=None, max_length=50)
 
 
 class Said(_Body):
@@ -160,10 +162,10 @@ def state_act(said: Said, caller: AnyCaller, acts: ActsHere) -> Taken:
         inbound=said.inbound,
         thread=said.thread,
         lifts=said.lifts,
-        terms=said.terms.model_dump(exclude_none=True),
+        terms=said.terms.model_dump(exclude_unset=True),
         evidence=said.evidence,
     )
-    kept = acts.state(act, by=f"{caller.kind}:{caller.name}")
+    kept = acts.state(act, by=f"{caller.kind}:{caller.name}", roles=caller.roles)
     return Taken(act=kept.act.id, time=kept.act.time, late=list(kept.late))
 
 
@@ -176,6 +178,7 @@ def _wish(asked: Asked) -> Wish:
         inbound=asked.direction == "inbound",
         controller=asked.controller,
         thread=asked.thread,
+        topic=asked.topic,
     )
 
 

@@ -56,7 +56,8 @@ def _secrets(config: "Config") -> None:
     from onevoice.config import reveal
 
     systems = config.systems.values()
-    wanted = [config.store_url, config.bus_url, config.management_url, *config.operators.values()]
+    wanted = [config.store_url, config.bus_url, config.management_url, config.secret]
+    wanted += [operator.api_key for operator in config.operators.values()]
     wanted += [secret for s in systems for secret in (*s.secrets.values(), s.api_key, s.amqp_password)]
     for reference in wanted:
         if reference is not None:

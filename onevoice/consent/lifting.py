@@ -105,9 +105,8 @@ def _same_place(lift: Act, act: Act, row: Reason, asked: Question, holding: Hold
     if asked.point is not None and asked.point not in granted_points(lift, holding):
         return False
     if act.anchor_point is not None:
-        return lift.anchor_point == act.anchor_point or (
-            lift.anchor_point is None and lift.anchor_record is not None and lift.anchor_record == act.anchor_record
-        )
+        same_record = lift.anchor_record is not None and lift.anchor_record == act.anchor_record
+        return lift.anchor_point == act.anchor_point or same_record
     if lift.anchor_record is not None and lift.anchor_record == act.anchor_record:
         return True
     if row.reach != "all" or lift.anchor_record is None:

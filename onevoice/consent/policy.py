@@ -5,12 +5,14 @@ preference the smaller frequency. What the customer began itself is bound by non
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from onevoice.consent.question import Because, Holding, Question
 from onevoice.consent.rules import ADVERTISING, DAYS, Cap, ConsentRules, Hours
-from onevoice.messages import ANY, Act, Channel
+from onevoice.messages import ANY, Act, Channel, Json
 
 
 def policy_reasons(rules: ConsentRules, holding: Holding, asked: Question) -> Iterator[Because]:
@@ -32,14 +34,22 @@ def policy_reasons(rules: ConsentRules, holding: Holding, asked: Question) -> It
 
 
 def preferences(acts: Iterable[Act], asked: Question) -> list[Act]:
-    """Return the preferences in force for a purpose: of each place and term the one that was stated last."""
+    """Return the preferences in force for a purpose, each with the terms that hold: those that were stated last.
+
+    A term that was stated as nothing (null, false, an empty list) is wished no more.
+    """
     latest: dict[tuple[object, ...], Act] = {}
     for act in sorted(acts, key=lambda one: (one.time, str(one.id))):
         if act.kind != "preference" or act.purpose not in (asked.purpose, ANY) or act.controller != asked.controller:
             continue
         for term in act.terms:
             latest[term, act.anchor_record, act.anchor_point, act.channel, act.purpose] = act
-    return list({act.id: act for act in latest.values()}.values())
+    holding: dict[UUID, tuple[Act, Json]] = {}
+    for key, act in latest.items():
+        term = str(key[0])
+        if act.terms[term]:
+            holding.setdefault(act.id, (act, {}))[1][term] = act.terms[term]
+    return [replace(act, terms=said) for act, said in holding.values()]
 
 
 def _caps(caps: Iterable[Cap], holding: Holding, asked: Question, whose: str) -> Iterator[Because]:
@@ -62,7 +72,7 @@ def _wished_caps(wishes: Iterable[Act]) -> list[Cap]:
     return [
         Cap(
             most=act.terms["most"],
-            days=act.terms.get("days", 30),
+            days=act.terms.get("days") or 30,
             channel=None if act.channel == ANY else Channel(act.channel),
         )
         for act in wishes
@@ -76,6 +86,8 @@ def _wished(wishes: Iterable[Act], asked: Question, zone: str) -> Iterator[Becau
         latest = max(preferred.values(), key=lambda act: (act.time, str(act.id)))
         yield Because(code="preferred_channel", says=f"prefers to be reached by {latest.channel}", act=latest.id)
     for act in wishes:
+        if asked.topic is not None and asked.topic in act.terms.get("not_about", ()):
+            yield Because(code="topic", says=f"wishes to hear nothing about {asked.topic}", act=act.id)
         between = act.terms.get("between")
         if between and act.channel in (asked.channel, ANY) and not _wished_now(between, asked.now, zone):
             yield Because(code="preferred_hours", says=f"wishes to be reached {', '.join(between)}", act=act.id)

@@ -62,6 +62,7 @@ class Question:
         record: as a flag on this record would hold it, instead of at one point.
         inbound: the customer began the conversation.
         thread: the campaign, survey, case or order that it belongs to.
+        topic: what it is about, of the purpose's topics; None: of none in particular.
     """
 
     channel: str
@@ -72,6 +73,7 @@ class Question:
     inbound: bool = False
     controller: str = DEFAULT_CONTROLLER
     thread: str | None = None
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

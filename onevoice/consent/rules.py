@@ -77,6 +77,7 @@ class Purpose(_Row):
     title: str
     kind: Literal["marketing", "survey", "service", "legal"] = Field(alias="class")
     caps: tuple[Cap, ...] = ()
+    topics: Mapping[str, str] = Field(default_factory=dict)
 
 
 def _minutes(text: str) -> tuple[time, time]:

@@ -290,6 +290,7 @@ contact = Table(
     Column("controller", Text, nullable=False),
     Column("inbound", Boolean, nullable=False),
     Column("thread", Text),
+    Column("topic", Text),
     Column("content_hash", Text, nullable=False),
     Column("offered_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
@@ -301,6 +302,35 @@ contact = Table(
     Index(None, "record_id"),
     Index(None, "point"),
     comment="contacts offered under a token, and what became of them at the moment of sending",
+)
+
+own_profile = Table(
+    "own_profile",
+    metadata,
+    Column("record_id", Uuid, primary_key=True, comment="the record whose page it was said on"),
+    Column("data", JsonDocument, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    comment="what customers said of themselves on their own page; the records of system self are read from here",
+)
+
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("record_id", Uuid, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, comment="of a grant"),
+    Column("evidence", JsonDocument, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    CheckConstraint("kind in ('grant', 'point')", name="kind"),
+    CheckConstraint("(kind = 'grant') = (purpose is not null)", name="of_grant"),
+    Index(None, "point", "made_at"),
+    Index(None, "record_id"),
+    comment="what counts only once it is confirmed from the contact point itself",
 )
 
 # --- what each system is owed -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Takes what was said, stores it with all that follows from it, in one transaction
 after each batch and each redemption. The one rule: what is stated keeps to the contract of acts that systems send.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,7 +24,7 @@ from onevoice.store.tables import contact, record_key, source_record
 from onevoice.workers.ingest import Ingest
 
 STREAM = "act"
-HUB = "hub"
+HUB, SELF = "hub", "self"
 SESSION = "session:"
 LATE = timedelta(days=1)
 _INGEST = "ingest"
@@ -54,34 +55,49 @@ class Acts:
     ingest: Ingest
     gate: Gate
 
-    def state(self, act: Act, *, by: str) -> Stated:
+    def state(self, act: Act, *, by: str, roles: Collection[str] = ()) -> Stated:
         """Keep an act. Its id and source are given here; what forbids and is dated ahead counts from now on.
 
         Args:
             act: what was said; evidence in the fields of the contract alone.
             by: who states it; kept with the evidence, where there is any.
+            roles: those of the operator who states it, for what takes one to lift.
 
         Raises:
             RecordError: it does not fit the contract.
             RefusedError: it has no anchor, names a purpose or reason that no rule knows, or is a grant without evidence
-                or from a time to come; a system grants a point that no record of its own carries, or lifts what is not
-                its to lift.
+                or from a time to come; a system grants a point that no record of its own carries; it lifts what is not
+                its to lift, or takes a role that the operator has not, or gives no reason for taking it.
         """
-        now = self.gate.clock()
-        number = uuid_utils.uuid7()
-        kept = replace(act, id=number, source=RecordRef(system=act.source.system, stream=STREAM, key=str(number)))
-        self._check(kept, now)
-        if kept.kind in PROHIBITING:
-            kept = replace(kept, time=min(kept.time, now))
-        if kept.evidence:
-            kept = replace(kept, evidence=kept.evidence | {"stated_by": by})
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
-            _check_point(connection, kept)
-            self.ingest.say(connection, [kept])
-            return Stated(act=kept, late=_late(connection, kept, now))
+            [stated] = self.state_in(connection, [act], by=by, roles=roles)
+            return stated
 
-    def _check(self, act: Act, now: datetime) -> None:
+    def state_in(
+        self, connection: Connection, acts: Sequence[Act], *, by: str, roles: Collection[str] = ()
+    ) -> list[Stated]:
+        """Keep acts inside the caller's transaction, which keeps ingest out; all of them or none.
+
+        Raises:
+            RecordError, RefusedError: as `state`.
+        """
+        now = self.gate.clock()
+        kept = [self._kept(act, by, roles, now) for act in acts]
+        for one in kept:
+            _check_point(connection, one)
+        self.ingest.say(connection, kept)
+        return [Stated(act=one, late=_late(connection, one, now)) for one in kept]
+
+    def _kept(self, act: Act, by: str, roles: Collection[str], now: datetime) -> Act:
+        number = uuid_utils.uuid7()
+        kept = replace(act, id=number, source=RecordRef(system=act.source.system, stream=STREAM, key=str(number)))
+        self._check(kept, roles, now)
+        if kept.kind in PROHIBITING:
+            kept = replace(kept, time=min(kept.time, now))
+        return replace(kept, evidence=kept.evidence | {"stated_by": by}) if kept.evidence else kept
+
+    def _check(self, act: Act, roles: Collection[str], now: datetime) -> None:
         rules = self.gate.rules
         self.contract.check(_canonical(act))
         if act.anchor_record is None and act.anchor_point is None:
@@ -97,9 +113,17 @@ class Acts:
         if act.kind == "lift" and not may_lift(act.reason, act.source.system):
             raise RefusedError("act: a system lifts by delivery or verification only, and nobody by time or end")
         if act.kind == "lift" and act.reason == "role":
-            raise RefusedError("act: this takes a role, and operators have none yet")
+            _check_role(act, roles)
         if act.kind == "grant" and ANY in (act.channel, act.purpose):
             raise RefusedError("act: a grant names one channel and one purpose")
+
+
+def _check_role(act: Act, roles: Collection[str]) -> None:
+    """Whoever takes a role to lift something has it, by `operators.<name>.roles`, and says why."""
+    if act.evidence.get("role") not in roles:
+        raise RefusedError("act: this takes a role that you have not; see operators.<name>.roles in onevoice.toml")
+    if not str(act.evidence.get("text", "")).strip():
+        raise RefusedError("act: say why in evidence.text, for those who come after")
 
 
 def _canonical(act: Act) -> Json:
@@ -126,7 +150,7 @@ def _canonical(act: Act) -> Json:
 def _check_point(connection: Connection, act: Act) -> None:
     """Refuse a system's grant at a point that none of its records carries; what forbids may be said anywhere."""
     point, system = act.anchor_point, act.source.system
-    if act.kind != "grant" or system == HUB or point is None or point.startswith(SESSION):
+    if act.kind != "grant" or system in (HUB, SELF) or point is None or point.startswith(SESSION):
         return
     carried = (
         select(source_record.c.id)

@@ -13,6 +13,9 @@ from onevoice.messages import Json, Lane, RecordRef
 from onevoice.sdk.discovery import discover
 from onevoice.sdk.manifest import Manifest, StreamSpec
 
+OWN_PAGE = ("self", "profile")
+"""System and stream of what customers say of themselves on their own page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
@@ -78,7 +81,8 @@ class Catalog:
 
     def clock_bound(self, system: str) -> timedelta:
         """Return how far the system's clock may be off."""
-        return timedelta(seconds=self.systems[system].clock_bound_seconds)
+        found = self.systems.get(system)
+        return timedelta(seconds=found.clock_bound_seconds if found else 0)
 
     def is_urgent(self, system: str, stream: str, data: Json | None) -> bool:
         """Return whether a record says that somebody must not be contacted; that overtakes everything else."""
@@ -97,7 +101,8 @@ class Catalog:
 
     def routing(self) -> dict[str, list[str]]:
         """Return system -> streams, for the bus topology."""
-        return {name: sorted(s.name for s in self.streams_of(name)) for name in self.systems}
+        names = {*self.systems, *(system for system, _ in self.streams)}
+        return {name: sorted(s.name for s in self.streams_of(name)) for name in sorted(names)}
 
     def lanes(self) -> Iterator[tuple[str, Lane]]:
         """Yield every lane that something can be owed on."""
@@ -129,6 +134,8 @@ def load_catalog(config: Config) -> Catalog:
         for stream in _streams(config, system, manifest, contracts):
             streams[system.name, stream.name] = stream
         lists |= {(system.name, name): tuple(spec.channels) for name, spec in manifest.lists.items()}
+    if config.secret is not None:
+        streams[OWN_PAGE] = _own_page(config, contracts)
     return Catalog(
         systems=config.systems,
         manifests={s.name: manifests[s.connector] for s in config.systems.values()},
@@ -159,4 +166,21 @@ def _part(system: SystemConfig, spec: StreamSpec, file: MappingFile, source: Con
         canonical=canonical,
         polled=spec.mode == "poll",
         writable=spec.writable and mapping.writable,
+    )
+
+
+def _own_page(config: Config, contracts: Contracts) -> Stream:
+    """The one stream without a connector: its records are made by the hub, on the customer's own page."""
+    system, name = OWN_PAGE
+    file = load_mappings(config.root / "mappings", system, system)[name]
+    source, canonical = contracts.source(system, name), contracts.canonical(file.to)
+    mapping = compile_mapping(file, source=source.schema, canonical=canonical.schema, region="ZZ")
+    return Stream(
+        system=system,
+        name=name,
+        mapping=mapping,
+        source=source,
+        canonical=canonical,
+        polled=False,
+        writable=False,
     )

@@ -24,6 +24,7 @@ from onevoice.store import Store, rows_by_keys
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import contact, customer, source_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
+from onevoice.workers.links import PAGE, PAGE_VALID, UNSUBSCRIBE, Signing
 
 TOKEN_VALID = timedelta(days=1)
 LONGEST_CAP = timedelta(days=366)
@@ -45,16 +46,26 @@ class Wish:
     inbound: bool = False
     controller: str = "default"
     thread: str | None = None
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """The answer to a wish, with a token where it is yes. The token is told once and kept as a hash only."""
+    """The answer to a wish, with a token where it is yes. The token is told once and kept as a hash only.
+
+    Attributes:
+        headers: what an e-mail carries, for one-click unsubscribe (RFC 8058); None without `api.public_url`.
+        unsubscribe: a link to stop messages of this purpose, for any channel.
+        page: a link to the customer's own page, where it is known whose it is.
+    """
 
     answer: Answer
     id: UUID | None = None
     token: str | None = None
     expires_at: datetime | None = None
+    headers: dict[str, str] | None = None
+    unsubscribe: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,7 @@ class Contacts:
 
     store: Store
     gate: Gate
+    signing: Signing | None = None
 
     def ask(self, wish: Wish, *, now: datetime | None = None) -> Answer:
         """Return whether the contact may be made now, with every reason; nothing is kept.
@@ -104,12 +116,14 @@ class Contacts:
                 "controller": wish.controller,
                 "inbound": wish.inbound,
                 "thread": wish.thread,
+                "topic": wish.topic,
                 "content_hash": _hash(content),
                 "offered_at": now,
                 "expires_at": now + valid,
             }
             connection.execute(contact.insert().values(row))
-        return Offered(answer=answer, id=number, token=token, expires_at=now + valid)
+        links = self._links(number, held_by, now)
+        return Offered(answer=answer, id=number, token=token, expires_at=now + valid, **links)
 
     def redeem(self, token: str, *, point: str | None, purpose: str, content: str) -> Redeemed:
         """Commit a contact, or refuse it for good; what is committed is to be sent at once.
@@ -132,6 +146,7 @@ class Contacts:
                 inbound=row.inbound,
                 controller=row.controller,
                 thread=row.thread,
+                topic=row.topic,
                 now=now,
             )
             answer = self._judge(connection, holder, asked)
@@ -139,6 +154,15 @@ class Contacts:
             end = {"committed_at": now} if answer.allowed else {"refused_at": now}
             connection.execute(update(contact).where(contact.c.id == row.id).values(**end, because=because))
             return Redeemed(id=row.id, committed=answer.allowed, answer=answer)
+
+    def _links(self, contact_id: UUID, holder: UUID | None, now: datetime) -> dict[str, Any]:
+        """What the message is to carry; the link to unsubscribe holds for ever."""
+        if self.signing is None or not self.signing.base:
+            return {}
+        stop = self.signing.url(UNSUBSCRIBE, contact_id)
+        page = self.signing.url(PAGE, holder, until=now + PAGE_VALID) if holder is not None else None
+        headers = {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        return {"headers": headers, "unsubscribe": stop, "page": page}
 
     def _locked(self, connection: Connection, row: Row[Any]) -> UUID | None:
         """Take the locks and return whose contact it is now; customers may have been merged meanwhile.
@@ -165,6 +189,7 @@ class Contacts:
             inbound=wish.inbound,
             controller=wish.controller,
             thread=wish.thread,
+            topic=wish.topic,
             now=now,
         )
         return holder, self._judge(connection, holder, asked)

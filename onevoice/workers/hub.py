@@ -17,6 +17,7 @@ from onevoice.workers.catalog import Catalog, load_catalog
 from onevoice.workers.delivery import Delivery
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
+from onevoice.workers.links import Signing
 from onevoice.workers.relay import Relay
 from onevoice.workers.sync import Sync
 from onevoice.workers.systems import Systems
@@ -39,6 +40,7 @@ class Hub:
     gate: Gate
     model: Model
     survivorship: Survivorship
+    signing: Signing | None
     worker: str
 
     def close(self) -> None:
@@ -92,6 +94,7 @@ def open_hub(config: Config) -> Hub:
         gate=gate,
         model=model,
         survivorship=survivorship,
+        signing=Signing.load(config),
         worker=worker,
     )
 

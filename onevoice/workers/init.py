@@ -18,7 +18,7 @@ from onevoice.workers.hub import topology_of
 
 FILE = "onevoice.toml"
 FOLDERS = ("connectors", "mappings", "schemas", "rules", "var")
-STARTERS = ("rules", "schemas/canonical")
+STARTERS = ("rules", "schemas/canonical", "schemas/self", "mappings/self")
 
 STARTER = """\
 # What this hub connects. 'onevoice check' says what is missing or wrong; every setting is in the reference.
@@ -26,6 +26,7 @@ STARTER = """\
 [hub]
 name = "onevoice"
 scheduler = "builtin"              # or "airflow": exactly one of them does what is periodic
+# secret = {file = "secrets/hub"}  # signs links to the customer's own page; see api.public_url
 # retry_after = "5s"               # first wait after a failed write; it doubles with every failure
 
 [store]
@@ -40,10 +41,12 @@ url = "embedded:"                  # the queue as a table in SQLite; otherwise {
 [api]
 host = "127.0.0.1"
 port = 8080
+# public_url = "https://me.example.com"  # where customers reach it: their own page, one-click unsubscribe
 
 # People who may use the HTTP interface. A secret is a reference, never the value itself.
 # [operators.admin]
 # api_key = {env = "ONEVOICE_ADMIN_KEY"}
+# roles = ["suppression", "legal"]   # what this person may lift, see rules/suppression.yaml
 
 # One table for each connected installation; 'onevoice connector list' shows the connectors and their settings.
 # [systems.crm]

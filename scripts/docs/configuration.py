@@ -22,6 +22,7 @@ connector = "sample_erp"
 
 _FORMS = {
     "text": "text",
+    "texts": "list of texts",
     "port": "whole number",
     "choice": "one of",
     "duration": "duration",
@@ -40,7 +41,10 @@ _MEANING = {
     "bus.management_url": "RabbitMQ's management interface, asked by `onevoice init` for the broker users of systems",
     "api.host": "the address that the HTTP interface listens on",
     "api.port": "its port",
+    "api.public_url": "where customers reach the hub, behind your TLS; links to their own page begin with it",
+    "hub.secret": "what signs links and receipts; 32 characters or more, to be kept for ever",
     "operators.<name>.api_key": "the bearer key of a person or of Airflow; the name is the actor in what they decide",
+    "operators.<name>.roles": 'what this person may lift: roles of `rules/suppression.yaml`, such as `["legal"]`',
     "systems.<name>.connector": "a folder of `connectors/`; `onevoice connector list` shows them",
     "systems.<name>.title": "what people call it",
     "systems.<name>.owner": "who is responsible; Airflow shows it",

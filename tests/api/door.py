@@ -24,16 +24,26 @@ SECRETS = {
     "CRM_KEY": "key-of-the-crm",
     "ERP_KEY": "key-of-the-erp",
     "ANNA_KEY": "key-of-anna",
+    "BEN_KEY": "key-of-ben",
+    "HUB_SECRET": "a secret of the hub that nobody else knows",
 }
 CONFIG = """
 [hub]
 root = "{root}"
+secret = {{env = "HUB_SECRET"}}
+
+[api]
+public_url = "https://me.example.com"
 
 [store]
 url = "sqlite:///onevoice.db"
 
 [operators.anna]
 api_key = {{env = "ANNA_KEY"}}
+
+[operators.ben]
+api_key = {{env = "BEN_KEY"}}
+roles = ["legal"]
 
 [systems.crm]
 connector = "sample_crm"

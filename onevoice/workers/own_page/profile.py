@@ -1,0 +1,69 @@
+"""What customers say of themselves: the records of the system `self`, kept here and read like any other system's.
+
+The one rule: a customer's word is a claim among others, linked by a judgement to the record whose page it was, so that
+the golden record weighs it by its trust and a split takes it along.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from onevoice.mapping.times import moment_text
+from onevoice.messages import Json, RecordRef, SourceRecord
+from onevoice.store import Store, upsert
+from onevoice.store.tables import own_profile
+from onevoice.workers.catalog import OWN_PAGE, Catalog
+from onevoice.workers.customers.judging import Judging
+from onevoice.workers.door import Door
+
+FIELDS = ("given_name", "family_name", "language")
+_POINT_FIELDS = {"email": "email", "phone": "phone"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiles:
+    """Keeps what customers say of themselves and brings it through the front door."""
+
+    store: Store
+    catalog: Catalog
+    door: Door
+    judging: Judging
+
+    def load(self, connection: Connection, record_id: UUID) -> Json:
+        """Return what was said on the page of a record; empty before anything was."""
+        row = connection.execute(select(own_profile.c.data).where(own_profile.c.record_id == record_id))
+        return dict(row.scalar_one_or_none() or {})
+
+    def change(self, connection: Connection, record_id: UUID, said: Mapping[str, str], now: datetime) -> Json:
+        """Keep what is said now beside what was said before; give it back to be published once this has committed.
+
+        Raises:
+            RecordError: it does not fit `schemas/self/profile.json`.
+        """
+        before = self.load(connection, record_id)
+        data: Json = {**before, **said} | {"id": str(record_id), "changed_at": moment_text(now)}
+        self.catalog.streams[OWN_PAGE].source.check(data)
+        row = {"record_id": record_id, "data": data, "changed_at": now}
+        upsert(connection, own_profile, [row], key=["record_id"], update=["data", "changed_at"])
+        return data
+
+    def change_point(self, connection: Connection, record_id: UUID, point: str, now: datetime) -> Json:
+        """Keep a contact point that was confirmed."""
+        kind, _, value = point.partition(":")
+        return self.change(connection, record_id, {_POINT_FIELDS[kind]: value}, now)
+
+    def publish(self, own: RecordRef, data: Json) -> None:
+        """Bring a profile to the hub as a record of the person whose page it was.
+
+        Raises:
+            TransientError: the bus is away; say it again.
+            RefusedError: people judged that this record is nobody's own.
+        """
+        system, stream = OWN_PAGE
+        ref = RecordRef(system=system, stream=stream, key=data["id"])
+        self.judging.say("same", own, ref, actor=system, reason="the customer's own page")
+        record = SourceRecord(stream=stream, key=data["id"], version=data["changed_at"], data=data)
+        self.door.publish(system, [record])
