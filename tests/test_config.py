@@ -88,7 +88,7 @@ def test_everything_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert crm.settings == {"endpoint": "http://crm/soap"}
     assert crm.api_key is not None
     assert crm.api_key.reveal() == "k"
-    assert config.operators["ann"] == Secret("file", str(tmp_path / "ann.key"), "operators.ann.api_key")
+    assert config.operators["ann"].api_key == Secret("file", str(tmp_path / "ann.key"), "operators.ann.api_key")
 
 
 @pytest.mark.parametrize(

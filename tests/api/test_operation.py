@@ -158,7 +158,7 @@ def test_missing_key_is_named_at_start(config_path: Path, hub: Hub, monkeypatch:
 
     with pytest.raises(ConfigurationError, match=r"operators\.anna\.api_key"):
         create_app(hub, loops_alive=lambda: True)
-    assert load_config(config_path).operators["anna"].name == "ANNA_KEY"
+    assert load_config(config_path).operators["anna"].api_key.name == "ANNA_KEY"
 
 
 def test_server_serves_and_stops_when_told(hub: Hub) -> None:
