@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, RowMapping, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -23,6 +24,10 @@ from onevoice.versions import version_text
 _IMMEDIATE = "onevoice_immediate"
 # Class 28: authorisation; 3D000: no such database; 42: no right, no such table or column.
 _OPERATOR_STATES = ("28", "3D", "42")
+_STATE = 5
+# MariaDB: no right (to the database, the table, the column), wrong password, no such database, table or column.
+_OPERATOR_CODES = ("1044", "1045", "1049", "1054", "1142", "1143", "1146", "1227", "1698")
+_MARIADB = ("mysql", "mariadb")
 _OPERATOR_WORDS = (
     "no such table",
     "no such column",
@@ -36,20 +41,27 @@ _OPERATOR_WORDS = (
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC time: `timestamptz` where there is one, ISO text with six digits and `Z` on SQLite."""
+    """An aware UTC time: `timestamptz` where there is one, ISO text with six digits and `Z` on SQLite.
+
+    MariaDB's times have no zone; the connection's is UTC.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Use text on SQLite, whose text order is the order of such times."""
+        if dialect.name in _MARIADB:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sa.String(27) if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Write a time."""
         if value is None:
             return None
-        return version_text(value) if dialect.name == "sqlite" else value
+        if dialect.name == "sqlite":
+            return version_text(value)
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name in _MARIADB else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read a time."""
@@ -62,7 +74,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def open_engine(address: str, *, password: str | None, setting: str = "database") -> Engine:
-    """Return an engine for a SQLite file that exists, or for PostgreSQL; it connects when first used.
+    """Return an engine for a SQLite file that exists, PostgreSQL or MariaDB; it connects when first used.
 
     Raises:
         ConfigurationError: the address is none, carries a password, or names another kind of database.
@@ -80,7 +92,9 @@ def open_engine(address: str, *, password: str | None, setting: str = "database"
         return _sqlite(url)
     if kind == "postgresql":
         return _postgresql(url.set(drivername="postgresql+psycopg", password=password))
-    raise ConfigurationError(f"setting {setting!r} must begin with sqlite:/// or postgresql://")
+    if kind in _MARIADB:
+        return _mariadb(url.set(drivername="mariadb+pymysql", password=password))
+    raise ConfigurationError(f"setting {setting!r} must begin with sqlite:///, postgresql:// or mariadb://")
 
 
 @contextmanager
@@ -101,13 +115,16 @@ def keyset_pages(
     engine: Engine,
     select: sa.Select[Any],
     *,
-    time: sa.ColumnElement[datetime],
+    time: sa.ColumnElement[Any],
     key: sa.ColumnElement[Any],
     start: Keyset | None,
     size: int,
     where: str,
 ) -> Iterator[list[RowMapping]]:
     """Yield rows after `start` in the order (time, key), `size` at a time, each page in a transaction of its own.
+
+    Args:
+        time: times, or whole numbers that grow with each change.
 
     Raises:
         see `classified`.
@@ -151,8 +168,9 @@ def _stored_text(value: str) -> datetime:
     return moment
 
 
-def _after(time: sa.ColumnElement[datetime], key: sa.ColumnElement[Any], position: Keyset) -> sa.ColumnElement[bool]:
-    moment = sa.bindparam(None, position.moment(), type_=Instant())
+def _after(time: sa.ColumnElement[Any], key: sa.ColumnElement[Any], position: Keyset) -> sa.ColumnElement[bool]:
+    counted = isinstance(place := position.place(), int)
+    moment: sa.ColumnElement[Any] = sa.bindparam(None, place, type_=sa.BigInteger() if counted else Instant())
     if not position.key:
         return time >= moment
     last = int(position.key) if isinstance(key.type, sa.Integer) else position.key
@@ -163,9 +181,10 @@ def _ours(error: SQLAlchemyError, where: str) -> OnevoiceError:
     if isinstance(error, IntegrityError | DataError):
         return RefusedError(f"{where}: the database refuses the values ({type(error).__name__})")
     if isinstance(error, DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", None) or "")
+        state = str(getattr(error.orig, "sqlstate", None) or _mariadb_code(error.orig))
         text = str(error.orig).lower()
-        if state.startswith(_OPERATOR_STATES) or any(words in text for words in _OPERATOR_WORDS):
+        refused = state.startswith(_OPERATOR_STATES) if len(state) == _STATE else state in _OPERATOR_CODES
+        if refused or any(words in text for words in _OPERATOR_WORDS):
             return OperatorError(
                 f"{where}: the database refuses access {state}; check tables, user and rights".replace("  ", " ")
             )
@@ -173,6 +192,11 @@ def _ours(error: SQLAlchemyError, where: str) -> OnevoiceError:
     if isinstance(error, StatementError):
         return RefusedError(f"{where}: a value does not fit its column")
     return TransientError(f"{where}: the database failed ({type(error).__name__}); it is tried again")
+
+
+def _mariadb_code(error: BaseException | None) -> str:
+    code = error.args[0] if error is not None and error.args else None
+    return str(code) if isinstance(code, int) else ""
 
 
 def _sqlite(url: URL) -> Engine:
@@ -206,4 +230,19 @@ def _postgresql(url: URL) -> Engine:
         pool_size=2,
         max_overflow=2,
         connect_args={"connect_timeout": 5, "options": limits, "application_name": "onevoice"},
+    )
+
+
+def _mariadb(url: URL) -> Engine:
+    limits = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, max_statement_time = 30"
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=2,
+        max_overflow=2,
+        # Each statement sees what was committed before it: a compare after a lock must not see an older moment.
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 5, "read_timeout": 60, "write_timeout": 60, "charset": "utf8mb4"}
+        | {"init_command": limits},
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from onevoice.errors import OperatorError
 from onevoice.messages import Change, WriteOutcome
-from onevoice.sdk import Discoverer, RecordWriter, Settings
+from onevoice.sdk import Discoverer, Page, RecordWriter, Settings
 from onevoice.sdk.discovery import build
 from onevoice.sdk.manifest import load_manifest
 from onevoice.sdk.sql import open_engine, writing
@@ -54,6 +54,11 @@ POSTGRESQL = [
         'BEGIN new.touched = clock_timestamp() AT TIME ZONE ''UTC''; RETURN new; END'""",
     "CREATE TRIGGER touch BEFORE UPDATE ON shop.clients FOR EACH ROW EXECUTE FUNCTION shop.touch()",
 ]
+MARIADB = [
+    f"CREATE TABLE clients {COLUMNS} DATETIME(6)) CHARACTER SET utf8mb4",
+    "CREATE TRIGGER touch BEFORE UPDATE ON clients FOR EACH ROW SET new.touched = utc_timestamp(6)",
+]
+SETUPS = {"sqlite": (SQLITE, "clients"), "postgresql": (POSTGRESQL, "shop.clients"), "mariadb": (MARIADB, "clients")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,40 +69,56 @@ class Till:
     owner: sa.Engine
     table: str
 
-    def run(self, statement: str, **values: Any) -> None:
+    def run(self, statement: str, *rows: dict[str, Any]) -> None:
         with writing(self.owner, "test") as connection:
-            connection.execute(sa.text(statement.replace("TABLE", self.table)), values)
+            connection.execute(sa.text(statement.replace("TABLE", self.table)), rows or None)
+
+    def read(self, cursor: Any = None) -> list[Page]:
+        return list(self.connector.read("clients", cursor))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def till(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Till]:
-    values: dict[str, object]
-    if request.param == "sqlite":
-        (tmp_path / "till.sqlite").touch()
-        values, secrets, table, statements = {"database": f"sqlite:///{tmp_path}/till.sqlite"}, {}, "clients", SQLITE
-    else:
-        url = sa.make_url(request.getfixturevalue("pg_url"))
-        values = {"database": url._replace(password=None).render_as_string()}
-        secrets = {"password": str(url.password)} if url.password else {}
-        table, statements = "shop.clients", POSTGRESQL
+def opened(tmp_path: Path, address: str, statements: list[str], manifest: str, table: str = "clients") -> Till:
+    """Return the connector over a database that its owner has set up."""
+    url = sa.make_url(address)
+    values: dict[str, object] = {"database": url._replace(password=None).render_as_string()}
+    secrets = {"password": str(url.password)} if url.password else {}
     owner = open_engine(str(values["database"]), password=secrets.get("password"))
     with writing(owner, "test") as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
-        rows = [
-            {"client": n, "email": f"{n}@x.example", "touched": f"2025-01-01T09:0{n // 4}:00.000000Z"}
-            for n in range(1, 12)
-        ]
-        connection.execute(
-            sa.text(f"INSERT INTO {table} VALUES (:client, :email, '1980-02-01', 10.50, true, :touched)"), rows
-        )
     (tmp_path / "till").mkdir()
-    (tmp_path / "till" / "manifest.yaml").write_text(MANIFEST.replace("TABLE", table))
+    (tmp_path / "till" / "manifest.yaml").write_text(manifest.replace("TABLE", table))
     settings = Settings(system="till1", values=values, secrets=secrets, now=lambda: datetime.now(UTC))
     connector: Any = build(load_manifest(tmp_path / "till", "connectors.till"), settings)
-    yield Till(connector=connector, owner=owner, table=table)
-    connector.close()
-    owner.dispose()
+    return Till(connector=connector, owner=owner, table=table)
+
+
+def closed(till: Till) -> None:
+    till.connector.close()
+    till.owner.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of an empty database."""
+    if request.param == "sqlite":
+        (tmp_path / "till.sqlite").touch()
+        return f"sqlite:///{tmp_path}/till.sqlite"
+    return str(request.getfixturevalue("pg_url"))
+
+
+@pytest.fixture
+def till(address: str, tmp_path: Path) -> Iterator[Till]:
+    statements, table = SETUPS[sa.make_url(address).get_backend_name()]
+    made = opened(tmp_path, address, statements, MANIFEST, table)
+    zone = "" if made.owner.dialect.name == "mariadb" else "Z"
+    rows = [
+        {"client": n, "email": f"{n}@x.example", "touched": f"2025-01-01T09:0{n // 4}:00.000000{zone}"}
+        for n in range(1, 12)
+    ]
+    made.run("INSERT INTO TABLE VALUES (:client, :email, '1980-02-01', 10.50, true, :touched)", *rows)
+    yield made
+    closed(made)
 
 
 def test_rows_come_in_order_and_a_read_goes_on_after_each_page(till: Till) -> None:

@@ -141,7 +141,7 @@ def test_a_wrong_password_asks_for_a_person_and_an_absent_server_is_tried_again(
 
 @pytest.mark.parametrize(
     "address",
-    ["erp", "mysql://hub@host/erp", "sqlite://", "postgresql://hub:s3cret@host/erp", "oracle://hub:s3cret@host/erp"],
+    ["erp", "mongodb://hub@host/erp", "sqlite://", "postgresql://hub:s3cret@host/erp", "oracle://hub:s3cret@host/erp"],
 )
 def test_an_address_that_cannot_be_used_is_named_and_not_quoted(address: str) -> None:
     with pytest.raises(ConfigurationError, match="'database'") as caught:

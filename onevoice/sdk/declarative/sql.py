@@ -1,4 +1,4 @@
-"""A SQL connector without code: tables, keys and the column of the last change as `manifest.yaml` declares them.
+"""A SQL connector without code: tables, keys and what tells of changes as `manifest.yaml` declares them.
 
 The settings are `database` and, where one is needed, the secret `password`. The one rule: rows are read and changed,
 never made or deleted, and nothing of the schema is touched.
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from onevoice.errors import OperatorError
 from onevoice.messages import Change, Json, SourceRecord, WriteOutcome, WriteResult
 from onevoice.sdk.batches import in_batches
+from onevoice.sdk.declarative.sql_log import SqlLog
 from onevoice.sdk.declarative.sql_table import SqlTable
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
@@ -55,31 +56,39 @@ class SqlRows:
         return self._tables[stream]
 
     def check(self) -> None:
-        """Prove that each table may be read and that no row lacks its time, without which it would never be seen.
+        """Prove that each table may be read and that no row lacks its version, without which it would never be seen.
 
         Raises:
-            OperatorError: a table, a column, a right or a time is missing.
+            OperatorError: a table, a column, a right or a version is missing.
         """
         for stream in self._manifest.streams:
             table, where = self.table(stream), place(self._settings.system, stream)
             with reading(self._engine, where) as connection:
                 connection.execute(table.select().limit(1)).first()
-                timeless = sa.select(table.key).where(table.time.is_(None)).limit(1)
-                if connection.execute(timeless).first() is not None:
-                    raise OperatorError(f"{where}: there are rows without a time of change; they would not be read")
+                without = sa.select(table.key).where(table.version.is_(None)).limit(1)
+                if connection.execute(without).first() is not None:
+                    what = "number" if table.counted else "time"
+                    raise OperatorError(f"{where}: there are rows without a {what} of change; they would not be read")
 
     def read(self, stream: str, cursor: Json | None) -> Iterator[Page]:
         """Yield what changed since `cursor`, oldest first."""
         spec, table = self._manifest.stream(stream), self.table(stream)
+        where = place(self._settings.system, stream)
+        numbers: int = spec.declared.get("overlap_numbers", 1000)
+        if table.log is not None:
+            log = SqlLog(self._engine, table, stream, overlap=numbers, size=spec.page_size, where=where)
+            yield from log.read(cursor)
+            return
         after = Keyset.of(cursor)
+        overlap = numbers if table.counted else spec.overlap_seconds
         pages = keyset_pages(
             self._engine,
-            table.select().where(table.time.is_not(None)),
-            time=table.time,
+            table.select().where(table.version.is_not(None)),
+            time=table.version,
             key=table.key,
-            start=after.back(spec.overlap_seconds) if after else None,
+            start=after.back(overlap) if after else None,
             size=spec.page_size,
-            where=place(self._settings.system, stream),
+            where=where,
         )
         for rows in pages:
             records = [table.record(row) for row in rows]
@@ -89,7 +98,7 @@ class SqlRows:
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:
         """Return the named records; those that the table does not have come back as deleted, as of now.
 
-        A row without a time does not come back: it is there, and nothing can be proven of it.
+        A row without a version does not come back: it is there, and nothing can be proven of it.
         """
         table, where = self.table(stream), place(self._settings.system, stream)
         found: dict[str, SourceRecord | None] = {}
@@ -98,18 +107,31 @@ class SqlRows:
             wanted = table.select().where(table.key.in_([one for one in natives if one is not None]))
             with reading(self._engine, where) as connection:
                 for row in connection.execute(wanted).mappings():
-                    timed = row["onevoice_time"] is not None
-                    found[str(row[table.key.name])] = table.record(row) if timed else None
-        version = version_text(self._settings.now())
+                    known = row["onevoice_version"] is not None
+                    found[str(row[table.key.name])] = table.record(row) if known else None
+        absent = [key for key in keys if key not in found]
         gone = {
             key: SourceRecord(stream=stream, key=key, version=version, data=None, deleted=True)
-            for key in keys
-            if key not in found
+            for key, version in self._gone(table, absent, where).items()
         }
         return [record for key in keys if (record := (found | gone)[key]) is not None]
 
+    def _gone(self, table: SqlTable, keys: Sequence[str], where: str) -> dict[str, str]:
+        """Return the versions at which rows that are not there were deleted: by the log, or later than all before.
+
+        Without a log a time is now on the hub's clock; a number is the greatest there is, and the next one.
+        """
+        if not keys:
+            return {}
+        if not table.counted:
+            return dict.fromkeys(keys, version_text(self._settings.now()))
+        number = table.log[1] if table.log is not None else table.version
+        with reading(self._engine, where) as connection:
+            last = connection.execute(sa.select(sa.func.max(number))).scalar() or 0
+        return dict.fromkeys(keys, version_text(int(last) + (table.log is None)))
+
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
-        """Write the changes one by one, each in a transaction that locks the row and compares its time first.
+        """Write the changes one by one, each in a transaction that locks the row and compares its version first.
 
         Raises:
             ConfigurationError: the stream is not writable.
@@ -123,15 +145,15 @@ class SqlRows:
         values = table.values(change.fields, where)
         same = table.of(change.key)
         with writing(self._engine, where) as connection:
-            row = connection.execute(table.select().where(same).with_for_update()).mappings().first()
-            if row is None:
+            if connection.execute(sa.select(table.key).where(same).with_for_update()).first() is None:
                 return WriteResult(key=change.key, outcome=WriteOutcome.MISSING, reason="no such row")
             if change.expected_version is not None:
-                standing = row["onevoice_time"]
+                # A statement of its own: what the one that waited for the lock sees may be older than the lock.
+                standing = connection.execute(sa.select(table.version).where(same)).scalar_one()
                 if standing is None or change.expected_version != version_text(standing):
                     reason = "changed since it was read"
                     return WriteResult(key=change.key, outcome=WriteOutcome.CONFLICT, reason=reason)
             connection.execute(sa.update(table.table).where(same).values(values))
-            written = connection.execute(sa.select(table.time.label("at")).where(same)).scalar_one()
+            written = connection.execute(sa.select(table.version).where(same)).scalar_one()
         version = version_text(written) if written is not None else None
         return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED, version=version)
