@@ -41,7 +41,13 @@ def ruleset(tables: dict[str, Any], offers: dict[str, Any]) -> Ruleset:
         "weights": [{"name": "w", "when": "department == 'd1'", "groups": ["g1"], "weight": 0.5}],
     }  # fmt: skip
     world = World(tiers={*TIERS, "unknown"}, stages=STAGES, purposes={"marketing"})
-    return read_ruleset({"decisions": decisions, "tables": tables, "offers": offers}, world)
+    routing = {
+        "holds_minutes": 30,
+        "targets": {"a": {"kind": "queue", "channels": ["web"]}},
+        "routes": [],
+        "fall_back": "a",
+    }
+    return read_ruleset({"decisions": decisions, "tables": tables, "offers": offers, "routing": routing}, world)
 
 
 def many_rules() -> Ruleset:

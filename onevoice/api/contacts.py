@@ -73,6 +73,7 @@ class Terms(_Body):
     most: int | None = Field(default=None, ge=1)
     days: int | None = Field(default=None, ge=1, le=366)
     preferred: bool | None = None
+    assisted: bool | None = None
     between: list[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]] | None = Field(
         default=None, max_length=10
     )

@@ -22,7 +22,6 @@ from onevoice.workers.customers import CustomerExplanation, Customers, CustomerV
 
 router = APIRouter(tags=["customers"])
 
-Department = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z][a-z0-9_.-]*$")]
 Match = Annotated[str | None, Header(alias="If-None-Match", max_length=400)]
 
 
@@ -41,14 +40,20 @@ class TimelinePage:
     next: str | None
 
 
-class ContextAsked(BaseModel):
-    """Who is there, on which channel, for which department."""
+class MomentAsked(BaseModel):
+    """On which channel, for which department, and what the customer came for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    ref: str = Field(max_length=600)
     channel: Channel | None = None
     department: str | None = Field(default=None, max_length=60, pattern=r"^[a-z][a-z0-9_.-]*$")
+    need: str | None = Field(default=None, max_length=60, pattern=r"^[a-z][a-z0-9_.-]*$")
+
+
+class ContextAsked(MomentAsked):
+    """Who is there, and the moment."""
+
+    ref: str = Field(max_length=600)
 
 
 _CONTEXT: dict[int | str, dict[str, Any]] = {
@@ -60,7 +65,7 @@ _CONTEXT: dict[int | str, dict[str, Any]] = {
 @router.post("/context", responses=_CONTEXT, response_class=Response)
 def ask_context(asked: ContextAsked, _caller: AnyCaller, customers: CustomersHere, match: Match = None) -> Response:
     """Return what a touch point needs when this customer is there."""
-    return _context(customers, asked.ref, asked.channel, asked.department, match)
+    return _context(customers, asked.ref, asked, match)
 
 
 @router.get("/customers")
@@ -74,12 +79,11 @@ def get_context(
     ref: str,
     _caller: AnyCaller,
     customers: CustomersHere,
-    channel: Channel | None = None,
-    department: Department = None,
+    moment: Annotated[MomentAsked, Query()],
     match: Match = None,
 ) -> Response:
     """Return what a touch point needs when this customer is there."""
-    return _context(customers, ref, channel, department, match)
+    return _context(customers, ref, moment, match)
 
 
 @router.get("/customers/{ref:path}/timeline")
@@ -158,11 +162,9 @@ def _find(customers: Customers, ref: str) -> list[UUID]:
         raise ProblemError(400, str(error)) from None
 
 
-def _context(
-    customers: Customers, ref: str, channel: Channel | None, department: str | None, match: str | None
-) -> Response:
+def _context(customers: Customers, reference: str, asked: MomentAsked, match: str | None) -> Response:
     try:
-        context = customers.context(ref, channel=channel, department=department)
+        context = customers.context(reference, channel=asked.channel, department=asked.department, need=asked.need)
     except RefusedError as error:
         raise ProblemError(400, str(error)) from None
     tag = f'"{context.etag}"'

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from onevoice.api.caller import AnyCaller, Operator
 from onevoice.api.wiring import DeskHere
 from onevoice.messages import Channel
-from onevoice.workers.decisions.desk import Asked, Explained, OutcomeResult, Reported
+from onevoice.workers.decisions.desk import Asked, EndResult, Explained, OutcomeResult, Reported
 
 router = APIRouter(tags=["decisions"])
 
@@ -27,7 +27,7 @@ class DecisionAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ref: str = Field(max_length=600)
-    kind: Literal["offer", "message", "question"] = "offer"
+    kind: Literal["offer", "message", "question", "route"] = "offer"
     channel: Channel | None = None
     department: str | None = Field(default=None, max_length=60, pattern=r"^[a-z][a-z0-9_.-]*$")
     limit: int = Field(default=3, ge=1, le=10)
@@ -45,8 +45,18 @@ class OfferGiven(BaseModel):
     score: float
 
 
+class RouteGiven(BaseModel):
+    """Who answers, on which channel, and why; a person counts as busy until the end is reported, or until then."""
+
+    to: str
+    kind: Literal["person", "queue", "self_service"]
+    channel: Channel | None
+    because: list[str]
+    until: datetime | None
+
+
 class Decided(BaseModel):
-    """What was decided, the best offer first. `arms`: experiment -> arm and its probability."""
+    """What was decided, the best offer first; of kind route, who answers. `arms`: experiment -> arm and probability."""
 
     id: UUID
     made_at: datetime
@@ -54,6 +64,7 @@ class Decided(BaseModel):
     snapshot: int
     arms: dict[str, Any]
     offers: list[OfferGiven]
+    route: RouteGiven | None
 
 
 class OutcomeSaid(BaseModel):
@@ -69,7 +80,7 @@ class OutcomeSaid(BaseModel):
 
 @router.post("/decisions")
 def decide(asked: DecisionAsked, key: IdempotencyKey, caller: AnyCaller, desk: DeskHere) -> Decided:
-    """Decide what to give to a customer in a conversation that they began, and reserve its caps and budget.
+    """Decide what to give to a customer in a conversation that they began, and reserve it; of kind route, who answers.
 
     The same `Idempotency-Key` returns the stored decision; for another question it is refused (409).
     """
@@ -89,6 +100,12 @@ def report_outcome(decision: UUID, said: OutcomeSaid, caller: AnyCaller, desk: D
     """Report what became of an offer; again changes nothing, and what is of an unknown decision waits."""
     reported = Reported(offer=said.offer, kind=said.kind, event=said.event, at=said.at)
     return desk.report(decision, reported, caller=f"{caller.kind}:{caller.name}")
+
+
+@router.post("/decisions/{decision}/end")
+def end_conversation(decision: UUID, _caller: AnyCaller, desk: DeskHere) -> EndResult:
+    """Say that a conversation that was routed is over: who answered is free again. Again changes nothing."""
+    return desk.end(decision)
 
 
 @router.get("/decisions/{decision}")

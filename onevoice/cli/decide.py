@@ -1,6 +1,6 @@
 """`onevoice decide`: what would be decided for a customer, and why every other offer is not made."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -53,6 +53,36 @@ def try_decision(
         out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
 
 
+@app.command("route")
+def route(
+    reference: Reference,
+    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")] = None,
+    department: Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")] = None,
+    need: Annotated[str | None, typer.Option("--need", help="What the customer came for.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="By the files in rules/, not by the live rules.")] = False,
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say who would answer a customer now, keep nothing, and give a reason for everybody who was passed over.
+
+    Example: onevoice decide route phone:+442079460000 --channel phone --need billing
+    """
+    from onevoice.workers.customers import open_customers
+
+    with hub_of(config) as hub:
+        tried = open_customers(hub).decide(
+            reference, kind="route", channel=channel, department=department, need=need, draft=draft
+        )
+    if as_json:
+        print_json(tried)
+        return
+    note(f"rules {tried.version}; " + ", ".join(f"{name} {value}" for name, value in tried.facts.items()) + "\n")
+    if tried.route is not None:
+        _print_route(tried.route.trace())
+    for name in tried.failed:
+        out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
+
+
 @app.command("explain")
 def explain(
     decision: Annotated[UUID, typer.Argument(metavar="ID", help="Id of a decision, as its answer gave it.")],
@@ -73,15 +103,18 @@ def explain(
         return
     facts = ", ".join(f"{name} {value}" for name, value in found.question["facts"].items())
     note(f"{found.made_at:%Y-%m-%d %H:%M:%S}, rules {found.ruleset}, counts {found.snapshot}; {facts}\n")
-    rows = [(name, *(f"{number:.4g}" for number in numbers)) for name, *numbers in found.trace["chosen"]]
-    table(["given", "score#", "propensity#", "weight#", "worth#"], rows)
-    out.print()
-    table(["not given", "reason", ""], found.rejected)
+    if found.trace["route"] is not None:
+        _print_route(found.trace["route"])
+    else:
+        rows = [(name, *(f"{number:.4g}" for number in numbers)) for name, *numbers in found.trace["chosen"]]
+        table(["given", "score#", "propensity#", "weight#", "worth#"], rows)
+        out.print()
+        table(["not given", "reason", ""], found.rejected)
     for name in found.trace["failed"]:
         out.print(f"raised, and so was out: {name}", style=BAD, markup=False)
     if found.shadow is not None:
-        given = ", ".join(name for name, _ in found.shadow.chosen) or "nothing"
-        note(f"\nbeside it, kept and not shown: rules {found.shadow.ruleset} would have given {given}")
+        given = found.shadow.to or ", ".join(name for name, _ in found.shadow.chosen) or "nothing"
+        note(f"\nbeside it, kept and not shown: rules {found.shadow.ruleset} came to {given}")
     if not found.reproduced:
         raise RefusedError("decide: making it again gave another result; please report it as a defect")
     done("made again: the same, to the last bit")
@@ -103,3 +136,17 @@ def learn(config: ConfigPath = None) -> None:
 
 def _told(because: tuple[str, ...]) -> str:
     return "; ".join(because)
+
+
+def _print_route(trace: dict[str, Any]) -> None:
+    from onevoice.decisions import UNFIT_WORDS, Unfit
+
+    out.print(f"{trace['to']} ({trace['kind']}) answers by {trace['channel'] or 'any channel'}", markup=False)
+    out.print(f"because: {'; '.join(trace['because'])}\n", markup=False)
+    rows = [
+        (route, target, why, UNFIT_WORDS[Unfit(why)])
+        for route, passed in trace["passed"].items()
+        for target, why in passed.items()
+    ]
+    if rows:
+        table(["route", "passed over", "reason", ""], rows)

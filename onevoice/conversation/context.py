@@ -58,11 +58,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The touch point that asks: how the customer came, to which department, and when."""
+    """The touch point that asks: how the customer came, to which department, what for, and when."""
 
     now: datetime
     channel: str | None = None
     department: str | None = None
+    need: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ def known_context(
     permissions: Sequence[PermissionNow],
     value: Value,
     offers: OffersNow,
+    route: Json,
     moment: Moment,
     *,
     objected: bool,
@@ -93,6 +95,7 @@ def known_context(
     """Return the context of one customer.
 
     Args:
+        route: who answers, and why.
         objected: it objects to marketing as a whole, which is warned of on every channel.
     """
     interactions = [entry for entry in known.entries if entry.type == "interaction"]
@@ -106,7 +109,7 @@ def known_context(
         "open_cases": [_told(entry) for entry in known.entries if _is_open_case(entry)],
         "permissions": _permissions(permissions),
         **_offers(offers),
-        "route": {"to": value.route, "because": f"value tier is {value.tier}"},
+        "route": route,
         "warnings": [*_case_warnings(known.entries), *_prohibitions(permissions, moment.channel, objected=objected)],
         "as_of": {
             "customer": known.golden_at,
@@ -119,7 +122,7 @@ def known_context(
 
 
 def candidates_context(
-    candidates: Sequence[tuple[UUID, Json]], permissions: Sequence[PermissionNow], default_route: str, moment: Moment
+    candidates: Sequence[tuple[UUID, Json]], permissions: Sequence[PermissionNow], route: Json, moment: Moment
 ) -> Context:
     """Return the context of a reference that fits several customers, of which each is (id, golden record).
 
@@ -131,7 +134,7 @@ def candidates_context(
         "candidates": _told_apart(candidates),
         "permissions": _permissions(permissions),
         **_offers(OffersNow(withheld="it is not known which of the candidates this is")),
-        "route": {"to": default_route, "because": "the caller is not confirmed yet"},
+        "route": route,
         "warnings": [
             "more than one customer fits: confirm who it is before anything personal is said",
             *_prohibitions(permissions, moment.channel, objected=False),
@@ -146,6 +149,7 @@ def anonymous_context(
     permissions: Sequence[PermissionNow],
     value: Value,
     offers: OffersNow,
+    route: Json,
     moment: Moment,
     *,
     objected: bool,
@@ -159,7 +163,7 @@ def anonymous_context(
         "interactions": [_interaction(entry) for entry in interactions[:LAST_INTERACTIONS]],
         "permissions": _permissions(permissions),
         **_offers(offers),
-        "route": {"to": value.route, "because": "nobody is known under this reference"},
+        "route": route,
         "warnings": _prohibitions(permissions, moment.channel, objected=objected),
         "as_of": {
             "interactions": interactions[0].time if interactions else None,

@@ -20,12 +20,11 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """One tier: what a customer in it has at least bought within the window, and who answers it."""
+    """One tier: what a customer in it has at least bought within the window."""
 
     name: str
     min_amount: Decimal
     min_orders: int
-    route: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,6 @@ class Value:
 
     Attributes:
         tier: name of the first tier that fits; `unknown` for somebody without any order.
-        route: who should answer.
         amount: sum of the counted orders within the window, in the declared currency.
         orders: how many they are.
         uncounted: orders in a currency without a declared rate.
@@ -42,7 +40,6 @@ class Value:
 
     tier: str
     stage: str
-    route: str
     amount: Decimal
     currency: str
     orders: int
@@ -69,7 +66,6 @@ class ValueRules:
     stages: tuple[tuple[str, int], ...]
     never_bought: str
     long_ago: str
-    default_route: str
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -100,7 +96,6 @@ class ValueRules:
             stages=tuple((str(name), within.count(name)) for name in within.content),
             never_bought=stages.text("never_bought"),
             long_ago=stages.text("long_ago"),
-            default_route=top.text("default_route"),
         )
         stages.demand_nothing_else()
         top.demand_nothing_else()
@@ -126,22 +121,15 @@ class ValueRules:
         amount = sum((found for found in worth if found is not None), Decimal(0))
         last = max((datetime.fromisoformat(order["placed_at"]) for order in bought), default=None)
         days = (now - last).days if last is not None else None
-        tier = self._tier(amount, len(recent), days)
         return Value(
-            tier=tier.name if tier else UNKNOWN,
+            tier=self.tier_of(amount, len(recent), days),
             stage=self.stage_of(days),
-            route=tier.route if tier else self.default_route,
             amount=amount,
             currency=self.currency,
             orders=len(recent),
             uncounted=sum(found is None for found in worth),
             last_order_at=last,
         )
-
-    def _tier(self, amount: Decimal, orders: int, days: int | None) -> Tier | None:
-        if days is None:
-            return None
-        return next((tier for tier in self.tiers if amount >= tier.min_amount and orders >= tier.min_orders), None)
 
     def _worth(self, order: Json) -> Decimal | None:
         total = order.get("total")
@@ -152,8 +140,10 @@ class ValueRules:
 
     def tier_of(self, amount: Decimal, orders: int, days: int | None) -> str:
         """Return the tier for a sum within the window, a number of orders, and whole days since the latest one."""
-        tier = self._tier(amount, orders, days)
-        return tier.name if tier else UNKNOWN
+        if days is None:
+            return UNKNOWN
+        tiers = (tier.name for tier in self.tiers if amount >= tier.min_amount and orders >= tier.min_orders)
+        return next(tiers, UNKNOWN)
 
     def stage_of(self, days: int | None) -> str:
         """Return the stage for whole days since the latest order; None is no order at all."""
@@ -167,7 +157,6 @@ def _tier(name: str, section: Section) -> Tier:
         name=name,
         min_amount=_decimal(section, "min_amount"),
         min_orders=int(section.number("min_orders")),
-        route=section.text("route"),
     )
     section.demand_nothing_else()
     return tier

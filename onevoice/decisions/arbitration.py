@@ -15,9 +15,12 @@ from onevoice.decisions.decision import Chosen, Decision, Question, Reason
 from onevoice.decisions.expression import RULE_ERRORS, Expression
 from onevoice.decisions.offer import Cap, Offer
 from onevoice.decisions.propensity import Propensity
+from onevoice.decisions.routing import routed
 from onevoice.decisions.ruleset import Ruleset
 
 RANKED = 5
+ROUTE = "route"
+"""The kind of question that asks who answers."""
 
 
 @dataclass(slots=True)
@@ -30,9 +33,11 @@ class Engine:
     _propensities: dict[tuple[Any, Any], list[float]] = field(default_factory=dict)
 
     def decide(self, question: Question) -> Decision:
-        """Return the decision."""
+        """Return the decision: what is given, or who answers where the question is for a route."""
         run = _Run(self, question)
         run.answer_tables()
+        if question.kind == ROUTE:
+            return run.routed()
         left = run.eligible()
         left = run.fitting(left)
         left = run.permitted(left)
@@ -78,6 +83,14 @@ class _Run:
             except RULE_ERRORS:
                 self._failed.append(f"table {table.name}")
                 self._complete = False
+
+    def routed(self) -> Decision:
+        """Return the decision that says who answers."""
+        question = self._question
+        taken = {(target, channel): count for target, channel, count in question.taken}
+        route, failed = routed(self._rules.routing, self._facts, taken, question.now)
+        failures = (*self._failed, *failed)
+        return Decision(chosen=(), ranked=(), rejected={}, failed=failures, arms={}, route=route)
 
     def eligible(self) -> int:
         """Return the offers of the kind asked for that are valid, and that this customer may have."""

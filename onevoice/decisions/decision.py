@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from onevoice.decisions.attribute import Attribute, checked_facts
+from onevoice.decisions.routing import Routed
 from onevoice.messages import Json
 
 
@@ -60,6 +61,7 @@ class Question:
         refused: purposes that the gate refuses at this moment, with its reason.
         contacts: offers that the customer has or had, (offer, when), reservations that stand included.
         spent: offers whose budget could not pay for one more.
+        taken: (target, channel, conversations that it has there), where somebody is to answer.
     """
 
     now: datetime
@@ -70,6 +72,7 @@ class Question:
     refused: Mapping[str, str] = field(default_factory=dict)
     contacts: tuple[tuple[str, datetime], ...] = ()
     spent: frozenset[str] = frozenset()
+    taken: tuple[tuple[str, str, int], ...] = ()
 
     def stored(self) -> Json:
         """Return it as JSON; a number is text, so that it stays exact, and what is unknown is left out."""
@@ -90,6 +93,7 @@ class Question:
             "refused": dict(self.refused),
             "contacts": [[offer, at.isoformat()] for offer, at in self.contacts],
             "spent": sorted(self.spent),
+            "taken": [list(one) for one in self.taken],
         }
 
 
@@ -104,6 +108,7 @@ def stored_question(stored: Json, attributes: Mapping[str, Attribute]) -> Questi
         refused=stored["refused"],
         contacts=tuple((offer, datetime.fromisoformat(at)) for offer, at in stored["contacts"]),
         spent=frozenset(stored["spent"]),
+        taken=tuple((target, channel, count) for target, channel, count in stored["taken"]),
     )
 
 
@@ -127,8 +132,9 @@ class Decision:
         chosen: the best first.
         ranked: the best offers with their scores, those that were chosen and the next ones.
         rejected: reason -> mask of offers in the order of the ruleset; every offer is chosen or in exactly one.
-        failed: tables and offers whose rules raised.
+        failed: tables, offers and routes whose rules raised.
         arms: experiment -> (arm, probability of that arm).
+        route: who answers, where that was asked.
     """
 
     chosen: tuple[Chosen, ...]
@@ -136,6 +142,11 @@ class Decision:
     rejected: Mapping[Reason, int]
     failed: tuple[str, ...]
     arms: Mapping[str, tuple[str, float]]
+    route: Routed | None = None
+
+    def given(self) -> list[str]:
+        """Return what came out: the offers, the best first, or who answers."""
+        return [self.route.to] if self.route is not None else [one.offer for one in self.chosen]
 
     def trace(self) -> Json:
         """Return the compact trace: masks in hexadecimal, scores to the last bit."""
@@ -145,4 +156,10 @@ class Decision:
             "rejected": {reason.value: f"{mask:x}" for reason, mask in self.rejected.items()},
             "failed": list(self.failed),
             "arms": {name: list(arm) for name, arm in self.arms.items()},
+            "route": self.route.trace() if self.route is not None else None,
         }
+
+
+def given_by(trace: Json) -> list[str]:
+    """Return what came out by a stored trace: the offers, the best first, or who answers."""
+    return [trace["route"]["to"]] if trace["route"] else [one[0] for one in trace["chosen"]]

@@ -1,7 +1,7 @@
 """All rules of decisions in one version: read, checked, compiled.
 
-Takes the documents of `rules/` (decisions, tables, offers), gives a `Ruleset` or every problem in them. The one rule:
-a ruleset is a pure function of its documents; what does not lint is none.
+Takes the documents of `rules/` (decisions, tables, offers, routing), gives a `Ruleset` or every problem in them. The
+one rule: a ruleset is a pure function of its documents; what does not lint is none.
 """
 
 from collections import defaultdict
@@ -24,12 +24,13 @@ from onevoice.decisions.offer import (
     read_offer,
     read_prior,
 )
+from onevoice.decisions.routing import Routing, read_routing
 from onevoice.decisions.table import Table, read_table
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Channel, Json
 from onevoice.rules_file import Section
 
-DOCUMENTS = ("decisions", "tables", "offers")
+DOCUMENTS = ("decisions", "tables", "offers", "routing")
 MOST_OFFERS = 10_000
 
 _T = TypeVar("_T")
@@ -89,6 +90,7 @@ class Ruleset:
     groups: tuple[Group, ...]
     weights: tuple[ContextWeight, ...]
     experiments: tuple[Experiment, ...]
+    routing: Routing
     least_shown: int
     stages: Stages
     position: Mapping[str, int]
@@ -161,6 +163,7 @@ class _Reader:
         offers = tuple(offer for offer in read if offer is not None)
         weights = self._weights(attributes, offers, [group.name for group in groups])
         self._check_experiments(experiments, offers)
+        routing = read_routing(Section(file="routing.yaml", key="", content=self._documents["routing"]), attributes)
         least = top.count("least_shown")
         top.demand_nothing_else()
         return Ruleset(
@@ -172,6 +175,7 @@ class _Reader:
             groups=tuple(groups),
             weights=weights,
             experiments=tuple(experiments),
+            routing=routing,
             least_shown=least,
             stages=_stages(offers, groups, weights),
             position={offer.id: i for i, offer in enumerate(offers)},

@@ -472,6 +472,18 @@ offer_use = Table(
     comment="caps and budget that a decision reserves; the first outcome consumes",
 )
 
+route_place = Table(
+    "route_place",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True, comment="from 1 to as many as the target takes at once"),
+    Column("decision_id", Uuid, nullable=False),
+    Column("until", UtcDateTime, nullable=False, comment="free from then on"),
+    Index(None, "decision_id"),
+    comment="who is busy with how many conversations; a place is taken in one conditional statement",
+)
+
 budget = Table(
     "budget",
     metadata,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from onevoice.decisions import WORDS, Kind
+from onevoice.decisions import UNFIT_WORDS, WORDS, Kind
 from onevoice.decisions.expression import MOST_CHARACTERS, MOST_NODES
 from onevoice.decisions.function import FUNCTIONS
 from onevoice.decisions.table import _AGGREGATES, HIT_POLICIES
@@ -23,8 +23,9 @@ def rule_language_page(root: Path) -> str:
     attributes = load_rules(root / "rules").ruleset.attributes.values()
     return page(
         "The language of rules",
-        "Expressions in `rules/offers.yaml`, `rules/tables.yaml` and `rules/decisions.yaml`. The syntax is a part of "
-        f"Python's, at most {MOST_CHARACTERS} characters and {MOST_NODES} parts; nothing else of Python is there. "
+        "Expressions in `rules/offers.yaml`, `rules/tables.yaml`, `rules/decisions.yaml` and `rules/routing.yaml`. The "
+        f"syntax is a part of Python's, at most {MOST_CHARACTERS} characters and {MOST_NODES} parts; nothing else of "
+        "Python is there. "
         f"A value is of one kind: {codes(Kind)}. A condition holds where it is true: an unknown fact makes what reads "
         "it unknown, and so does `not` of it.",
         "## Syntax",
@@ -42,4 +43,7 @@ def rule_language_page(root: Path) -> str:
         "## Why an offer is not given",
         "One reason for each offer: the first of these stages that it does not pass.",
         table(["reason", "meaning"], [(code(reason.value), words) for reason, words in WORDS.items()]),
+        "## Why a target does not answer",
+        "One reason for each target that a route passed over.",
+        table(["reason", "meaning"], [(code(reason.value), words) for reason, words in UNFIT_WORDS.items()]),
     )

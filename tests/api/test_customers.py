@@ -159,7 +159,7 @@ def test_caller_is_met_with_name_value_history_and_offers(known: Door) -> None:
     assert context["match"] == "customer"
     assert context["customer"]["record"]["name"]["family"] == "Marshall"
     assert (context["value"]["tier"], context["value"]["amount"]) == ("high", "154.50")
-    assert context["route"]["to"] == "person"
+    assert (context["route"]["to"], context["route"]["because"][0]) == ("advisers", "route high_value")
     told = [(one["kind"], one["system"]) for one in context["interactions"]]
     assert told == [("call", "callcentre"), ("case", "crm")]
     assert [one["number"] for one in context["open_orders"]] == ["90001"]
@@ -226,7 +226,7 @@ def test_unknown_caller_gets_a_usable_context_with_the_points_prohibitions(door:
     assert context["permissions"]["email"]["marketing"]["permission"] == "unknown"
     assert [one["kind"] for one in context["interactions"]] == ["call"]
     assert [offer["id"] for offer in context["offers"]] == ["first_order"]
-    assert context["route"]["to"] == "self_service"
+    assert (context["route"]["to"], context["route"]["kind"]) == ("help_pages", "self_service")
 
 
 def test_shared_phone_gives_candidates_and_nobodys_data(known: Door) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import yaml
 from sqlalchemy import func, select
 
 from onevoice.decisions.release import keep_version, release, roll_back
@@ -264,3 +265,60 @@ def test_objection_withholds_marketing_here_and_in_the_context(buyer: Door) -> N
     assert ["personal_adviser", "not_permitted", "the gate refuses its purpose"] in explained["rejected"]
     context = buyer.get(f"/v1/customers/{HIS_PHONE}/context?channel=phone").json()
     assert (context["offers"], context["offers_withheld"]) == ([], "the gate refuses marketing: prohibited")
+
+
+CHAT_TEAM = """
+holds_minutes: 60
+targets:
+  anna: {kind: person, channels: [phone, chat], experience: 3, at_once: {phone: 1, chat: 6}}
+  help_pages: {kind: self_service, channels: [web, chat, phone]}
+routes:
+  - name: best
+    when: tier == "high" and otherwise(prefers_assisted, True)
+    to: [person]
+    channels: [phone, chat]
+fall_back: help_pages
+"""
+
+
+def routing(door: Door, text: str) -> None:
+    """Let these routes be live."""
+    documents = deepcopy(load_rules(door.hub.config.root / "rules").documents)
+    documents["routing"] = yaml.safe_load(text)
+    rules = rules_of(stored_documents(documents))
+    with door.hub.store.transaction() as connection:
+        keep_version(connection, rules.version, stored_documents(rules.documents), datetime.now(UTC))
+        release(connection, "live", rules.version, actor="anna", reason=None, now=datetime.now(UTC))
+
+
+def test_six_chats_fill_a_person_the_seventh_falls_back_and_an_end_makes_room(buyer: Door) -> None:
+    routing(buyer, CHAT_TEAM)
+    made = [ask(buyer, str(number), kind="route", channel="chat").json() for number in range(7)]
+
+    assert [one["route"]["to"] for one in made] == ["anna"] * 6 + ["help_pages"]
+    assert (made[0]["route"]["kind"], made[0]["route"]["channel"], made[0]["offers"]) == ("person", "chat", [])
+    assert made[6]["route"]["until"] is None
+    context = buyer.get(f"/v1/customers/{HIS_PHONE}/context?channel=chat").json()
+    assert (context["route"]["to"], context["route"]["because"]) == ("help_pages", ["nobody else is free for it"])
+    ended = [buyer.post(f"/v1/decisions/{made[0]['id']}/end", {}, key="CALL_KEY").json() for _ in range(2)]
+    assert ended == [{"freed": True}, {"freed": False}]
+    assert ask(buyer, "8", kind="route", channel="chat").json()["route"]["to"] == "anna"
+    assert ask(buyer, "0", kind="route", channel="chat").json() == made[0]
+    for one in (made[0], made[6]):
+        explained = buyer.get(f"/v1/decisions/{one['id']}").json()
+        assert explained["reproduced"] is True
+    assert explained["trace"]["route"]["passed"] == {"best": {"anna": "full", "help_pages": "other_kind"}}
+    assert buyer.post(f"/v1/decisions/{uuid4()}/end", {}, key="CALL_KEY").status_code == 409
+
+
+def test_who_prefers_to_help_himself_is_not_sent_to_a_person(buyer: Door) -> None:
+    routing(buyer, CHAT_TEAM)
+    assert ask(buyer, kind="route").json()["route"]["to"] == "anna"
+    wish = {
+        "kind": "preference", "channel": "any", "purpose": "marketing", "point": HIS_PHONE,
+        "terms": {"assisted": False},
+    }  # fmt: skip
+    said = buyer.post("/v1/acts", wish)
+    assert said.status_code in {200, 201, 202}, said.text
+
+    assert ask(buyer, "2", kind="route").json()["route"]["to"] == "help_pages"

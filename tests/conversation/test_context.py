@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ID = UUID("01900000-0000-7000-8000-000000000001")
 
 
+ROUTE = {"to": "service", "kind": "queue", "channel": "phone", "because": ["route simple"]}
 VALUE = ValueRules.load(ROOT / "rules" / "value.yaml").judge([], NOW)
 
 
@@ -53,7 +54,7 @@ def _now(permission: Permission, *acts: Act) -> PermissionNow:
 def _context(offers: OffersNow, *, objected: bool = False, moment: Moment | None = None) -> Context:
     known = Known(id=ID, type="person", golden={"name": {"given": "Ann"}}, golden_at=NOW, entries=[], orders=[])
     now = moment or Moment(now=NOW)
-    return known_context(known, [_now(Permission.UNKNOWN)], VALUE, offers, now, objected=objected)
+    return known_context(known, [_now(Permission.UNKNOWN)], VALUE, offers, ROUTE, now, objected=objected)
 
 
 def test_offers_are_told_with_why_they_are_withheld() -> None:
@@ -95,7 +96,7 @@ def test_candidates_tell_initials_and_town_only() -> None:
     golden = {"name": {"given": "Ann", "family": "Lee"}, "addresses": [{"kind": "main", "city": "Leeds"}]}
     company = {"name": "Acme Ltd"}
 
-    document = candidates_context([(ID, golden), (ID, company)], [], "self_service", Moment(now=NOW)).document
+    document = candidates_context([(ID, golden), (ID, company)], [], ROUTE, Moment(now=NOW)).document
 
     assert [(one["name"], one["town"]) for one in document["candidates"]] == [("A. L.", "Leeds"), ("A", None)]
 
@@ -106,7 +107,7 @@ def test_warning_of_a_prohibition_is_for_the_channel_in_use() -> None:
     known = Known(id=ID, type="person", golden={}, golden_at=NOW, entries=[], orders=[])
 
     document = known_context(
-        known, [denied, elsewhere], VALUE, OffersNow(), Moment(now=NOW, channel="email"), objected=False
+        known, [denied, elsewhere], VALUE, OffersNow(), ROUTE, Moment(now=NOW, channel="email"), objected=False
     ).document
 
     assert document["warnings"] == ["no marketing by email: withdrawal"]

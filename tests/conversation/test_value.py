@@ -18,10 +18,9 @@ currency: GBP
 rates: {EUR: 0.5}
 window_days: 100
 counted: [paid, fulfilled]
-default_route: self_service
 tiers:
-  high: {min_amount: 100.30, min_orders: 2, route: person}
-  low: {min_amount: 0, min_orders: 0, route: self_service}
+  high: {min_amount: 100.30, min_orders: 2}
+  low: {min_amount: 0, min_orders: 0}
 stages:
   never_bought: prospect
   days_since_order: {active: 30, lapsing: 200}
@@ -49,7 +48,7 @@ def test_sum_is_exact_and_reaches_the_mark_on_the_penny(rules: ValueRules) -> No
     reached = rules.judge([_order("100.10"), _order("0.10"), _order("0.10")], NOW)
     missed = rules.judge([_order("100.10"), _order("0.10"), _order("0.09")], NOW)
 
-    assert (reached.tier, reached.route, reached.amount) == ("high", "person", Decimal("100.30"))
+    assert (reached.tier, reached.amount) == ("high", Decimal("100.30"))
     assert missed.tier == "low"
 
 
@@ -88,7 +87,7 @@ def test_stage_follows_the_last_order(rules: ValueRules, placed: str, stage: str
 def test_nobody_without_orders_has_a_tier(rules: ValueRules) -> None:
     value = rules.judge([_order("500", status="cancelled")], NOW)
 
-    assert (value.tier, value.stage, value.route) == ("unknown", "prospect", "self_service")
+    assert (value.tier, value.stage) == ("unknown", "prospect")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_nobody_without_orders_has_a_tier(rules: ValueRules) -> None:
     [
         ("window_days: 100|window_days: soon", "window_days"),
         ("min_amount: 100.30|min_amount: much", r"tiers\.high\.min_amount"),
-        ("route: person|road: person", r"tiers\.high\.route"),
+        ("min_orders: 2|least_orders: 2", r"tiers\.high\.min_orders"),
         ("active: 30|active: 300", "days_since_order"),
         ("currency: GBP|currency: GBP\nextra: 1", "extra"),
     ],

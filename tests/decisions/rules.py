@@ -23,6 +23,12 @@ groups:
 weights: []
 experiments: {}
 """
+ROUTING = """
+holds_minutes: 60
+targets: {later: {kind: queue, channels: [phone, chat, web, email]}}
+routes: []
+fall_back: later
+"""
 OFFER = {
     "kind": "offer", "title": "T", "text": "X", "purpose": "marketing", "value": 10,
     "valid_from": datetime(2026, 1, 1).date(), "valid_until": datetime(2026, 12, 31).date(),  # noqa: DTZ001
@@ -30,13 +36,18 @@ OFFER = {
 
 
 def documents(
-    offers: dict[str, Json] | None = None, tables: str = "{}", decisions: str = DECISIONS, **settings: Any
+    offers: dict[str, Json] | None = None,
+    tables: str = "{}",
+    decisions: str = DECISIONS,
+    routing: str = ROUTING,
+    **settings: Any,
 ) -> dict[str, Json]:
     """The documents of a ruleset; each offer is the plain one with what is given changed."""
     return {
         "decisions": yaml.safe_load(decisions) | settings,
         "tables": yaml.safe_load(tables),
         "offers": {name: OFFER | said for name, said in (offers or {}).items()},
+        "routing": yaml.safe_load(routing),
     }
 
 
@@ -50,7 +61,9 @@ def engine(*args: Any, propensity: Propensity = NOTHING_SHOWN, **more: Any) -> E
 
 def question(rules: Engine, *, limit: int = 3, kind: str = "offer", **more: Any) -> Question:
     """A question; what is no part of one is a fact."""
-    parts = {name: more.pop(name) for name in ("oldest", "refused", "contacts", "spent", "now") if name in more}
+    parts = {
+        name: more.pop(name) for name in ("oldest", "refused", "contacts", "spent", "taken", "now") if name in more
+    }
     facts = checked_facts({"escalated": False, **more}, rules.ruleset.inputs)
     return Question(**({"now": NOW, "oldest": "1"} | parts), kind=kind, limit=limit, facts=facts)
 

@@ -61,6 +61,7 @@ from onevoice.workers.decisions import (
     moment_facts,
     offers_now,
     question,
+    route_now,
     tried,
 )
 from onevoice.workers.hub import Hub
@@ -164,15 +165,24 @@ class Customers:
             return point_permissions(self.gate, holding_of(connection, _the_one(connection, reference)))
 
     def context(
-        self, reference: str, *, channel: str | None = None, department: str | None = None, now: datetime | None = None
+        self,
+        reference: str,
+        *,
+        channel: str | None = None,
+        department: str | None = None,
+        need: str | None = None,
+        now: datetime | None = None,
     ) -> Context:
         """Return what a touch point needs when this customer is there; of nobody known, what holds at the point.
+
+        Args:
+            need: what the customer came for, as the touch point knows it.
 
         Raises:
             RefusedError: it is no reference.
         """
         asked = parse_reference(reference)
-        moment = Moment(now=now or datetime.now(UTC), channel=channel, department=department)
+        moment = Moment(now=now or datetime.now(UTC), channel=channel, department=department, need=need)
         with self.store.transaction() as connection:
             found = customers_of(connection, asked)
             if not found:
@@ -188,9 +198,10 @@ class Customers:
         kind: str = "offer",
         channel: str | None = None,
         department: str | None = None,
+        need: str | None = None,
         draft: bool = False,
     ) -> Tried:
-        """Return what would be decided for a customer now, with a reason for every offer; nothing is kept.
+        """Return what would be decided for a customer now, with a reason for all that is not; nothing is kept.
 
         Args:
             draft: by the rules as the files have them, instead of the live ones.
@@ -199,7 +210,7 @@ class Customers:
             ConfigurationError: the draft does not lint.
             RefusedError: nobody is known under the reference, or more than one; or the kind is unknown.
         """
-        moment = Moment(now=datetime.now(UTC), channel=channel, department=department)
+        moment = Moment(now=datetime.now(UTC), channel=channel, department=department, need=need)
         with self.store.transaction() as connection:
             decider = self.rulebook.drafted(connection) if draft else self.rulebook.now(connection).live
             situation = self.situation(connection, reference, moment, decider.rules.value)
@@ -289,9 +300,10 @@ class Customers:
         decider = self.rulebook.now(connection).live
         situation, known, holding, value = self._here(connection, customer, moment, decider.rules.value)
         offers = offers_now(connection, decider, situation, moment.now)
+        route = route_now(connection, decider, situation, moment.now)
         permissions = permissions_now(self.gate, holding, point)
         objected = objects_to_marketing(self.gate, holding)
-        return known_context(known, permissions, value, offers, moment, objected=objected)
+        return known_context(known, permissions, value, offers, route, moment, objected=objected)
 
     def _here(
         self, connection: Connection, customer: UUID, moment: Moment, rules: ValueRules
@@ -308,7 +320,8 @@ class Customers:
         )
         value = rules.judge(known.orders, moment.now)
         situation = Situation(
-            facts=moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, moment.now),
+            facts=moment_facts(moment)
+            | customer_facts(known.type, known.golden, value, known.entries, holding.acts, moment),
             oldest=str(customer),
             anchor=next(str(record.ref) for record in view.records if record.id == view.id),
             anchors=frozenset(map(str, holding.records)) | holding.points,
@@ -324,7 +337,7 @@ class Customers:
         entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
         value = rules.judge([], moment.now)
         situation = Situation(
-            facts=moment_facts(moment) | customer_facts(None, {}, value, entries, moment.now),
+            facts=moment_facts(moment) | customer_facts(None, {}, value, entries, holding.acts, moment),
             oldest=point or "",
             anchor=point or "",
             anchors=holding.points,
@@ -346,10 +359,12 @@ class Customers:
     def _candidates(self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment) -> Context:
         holdings = [holding_of(connection, customer) for customer in found]
         views = [load_view(connection, customer) for customer in list(found)[:MOST_CANDIDATES]]
+        decider = self.rulebook.now(connection).live
+        unconfirmed = self._unknown(connection, None, moment, decider.rules.value)[0]
         return candidates_context(
             [(view.id, view.golden) for view in views],
             strictest_of_all(self.gate, holdings, asked.point),
-            self.rulebook.now(connection).live.rules.value.default_route,
+            route_now(connection, decider, unconfirmed, moment.now),
             moment,
         )
 
@@ -357,9 +372,10 @@ class Customers:
         decider = self.rulebook.now(connection).live
         situation, entries, holding, value = self._unknown(connection, point, moment, decider.rules.value)
         offers = offers_now(connection, decider, situation, moment.now)
+        route = route_now(connection, decider, situation, moment.now)
         permissions = permissions_now(self.gate, holding, point)
         objected = objects_to_marketing(self.gate, holding)
-        return anonymous_context(entries, permissions, value, offers, moment, objected=objected)
+        return anonymous_context(entries, permissions, value, offers, route, moment, objected=objected)
 
 
 def open_customers(hub: Hub) -> Customers:

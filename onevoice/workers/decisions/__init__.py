@@ -1,6 +1,6 @@
 """Decisions of a running hub: the rules it decides by, the facts, what the context offers."""
 
-from onevoice.workers.decisions.advice import Tried, offers_now, question, tried
+from onevoice.workers.decisions.advice import Tried, offers_now, question, route_now, tried
 from onevoice.workers.decisions.facts import Situation, customer_facts, moment_facts
 from onevoice.workers.decisions.rulebook import Decider, Deciders, Rulebook
 from onevoice.workers.decisions.rules import Rules, failing_rule_tests, lint_rules, load_rules
@@ -19,5 +19,6 @@ __all__ = [
     "moment_facts",
     "offers_now",
     "question",
+    "route_now",
     "tried",
 ]

@@ -1,4 +1,4 @@
-"""What the context offers at a moment: a decision that is made and not kept, since asking changes nothing."""
+"""What the context offers at a moment, and who answers: decided and not kept, since asking changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,28 @@ from typing import Any
 from sqlalchemy import Connection
 
 from onevoice.conversation import OffersNow
-from onevoice.decisions import KINDS, TOLD, WORDS, Chosen, Question, Ruleset, checked_facts, reasons_by_offer
+from onevoice.decisions import (
+    KINDS,
+    ROUTE,
+    TOLD,
+    WORDS,
+    Chosen,
+    Decision,
+    Question,
+    Routed,
+    Ruleset,
+    checked_facts,
+    reasons_by_offer,
+)
 from onevoice.decisions.ledger import contacts_at
+from onevoice.decisions.place import taken_places
 from onevoice.errors import RefusedError
 from onevoice.messages import Json
 from onevoice.workers.decisions.facts import Situation
 from onevoice.workers.decisions.rulebook import Decider
 
 MOST_OFFERS, MOST_ASKED = 5, 10
+ASKED = (*KINDS, ROUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +38,8 @@ class Tried:
 
     Attributes:
         rejected: (offer, reason, the reason in words), in the order of the file.
-        failed: tables, groups, weights and offers whose rules raised.
+        failed: tables, groups, weights, offers and routes whose rules raised.
+        route: who would answer, where that was asked.
     """
 
     version: str
@@ -32,6 +47,7 @@ class Tried:
     chosen: tuple[Chosen, ...]
     rejected: tuple[tuple[str, str, str], ...]
     failed: tuple[str, ...]
+    route: Routed | None
 
 
 def question(
@@ -44,7 +60,7 @@ def question(
     limit: int = MOST_OFFERS,
     more: Mapping[str, Any] | None = None,
 ) -> Question:
-    """Return what is to be decided: the situation, and what was given at its anchors before.
+    """Return what is to be decided: the situation, and what was given at its anchors before, or how busy everybody is.
 
     Args:
         more: facts that a caller tells.
@@ -52,8 +68,8 @@ def question(
     Raises:
         RefusedError: there is no such kind, a fact is of the wrong one, or it is the hub's own.
     """
-    if kind not in KINDS or not 1 <= limit <= MOST_ASKED:
-        raise RefusedError(f"decision: kind is one of {', '.join(KINDS)}, limit is from 1 to {MOST_ASKED}")
+    if kind not in ASKED or not 1 <= limit <= MOST_ASKED:
+        raise RefusedError(f"decision: kind is one of {', '.join(ASKED)}, limit is from 1 to {MOST_ASKED}")
     ruleset, told = decider.rules.ruleset, more or {}
     own = sorted((ruleset.inputs.keys() - ruleset.declared - TOLD) & told.keys())
     if own:
@@ -66,8 +82,15 @@ def question(
         facts=checked_facts({"direction": "inbound", **situation.facts, **told}, ruleset.inputs),
         oldest=situation.oldest,
         refused={**situation.refused, **dict.fromkeys(sorted(unknown), "unknown_purpose")},
-        contacts=contacts_at(connection, situation.anchors, now),
+        contacts=contacts_at(connection, situation.anchors, now) if kind != ROUTE else (),
+        taken=taken_places(connection, now) if kind == ROUTE else (),
     )
+
+
+def route_now(connection: Connection, decider: Decider, situation: Situation, now: datetime) -> Json:
+    """Return who would answer, and why; nobody counts as busy by it."""
+    made = decider.engine.decide(question(connection, decider, situation, now, kind=ROUTE))
+    return told_route(made)
 
 
 def offers_now(connection: Connection, decider: Decider, situation: Situation, now: datetime) -> OffersNow:
@@ -88,7 +111,24 @@ def tried(decider: Decider, asked: Question) -> Tried:
         chosen=decision.chosen,
         rejected=tuple((name, reason.value, WORDS[reason]) for name, reason in rejected.items()),
         failed=decision.failed,
+        route=decision.route,
     )
+
+
+def told_route(made: Decision) -> Json:
+    """Return who answers as a touch point gets it.
+
+    Raises:
+        RefusedError: that was not asked.
+    """
+    if made.route is None:
+        raise RefusedError("decision: it was not asked who answers")
+    return {
+        "to": made.route.to,
+        "kind": made.route.kind,
+        "channel": made.route.channel,
+        "because": list(made.route.because),
+    }
 
 
 def told_offer(ruleset: Ruleset, chosen: Chosen) -> Json:

@@ -6,7 +6,7 @@ it reserves and its trace are one transaction, and what is stored is enough to m
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,10 @@ import uuid_utils
 from sqlalchemy import Connection, select
 
 from onevoice.conversation import Moment
-from onevoice.decisions import WORDS, Decision, Engine, Question, Ruleset, reasons_by_offer, stored_question
-from onevoice.decisions.ledger import make_snapshot, record_outcome, reserve_budget, save_uses, take_turns
+from onevoice.decisions import ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
+from onevoice.decisions.ledger import make_snapshot, record_outcome, save_uses, take_turns
 from onevoice.decisions.outcome import OUTCOMES
+from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
 from onevoice.messages import Json
@@ -26,9 +27,10 @@ from onevoice.store import Store
 from onevoice.store.tables import decision as decision_table
 from onevoice.store.tables import shadow_decision
 from onevoice.workers.customers import Customers
-from onevoice.workers.decisions.advice import question, told_offer
+from onevoice.workers.decisions.advice import question, told_offer, told_route
+from onevoice.workers.decisions.reservation import paid, placed
 from onevoice.workers.decisions.rulebook import Decider
-from onevoice.workers.decisions.shadow import beside
+from onevoice.workers.decisions.shadow import beside as decided_beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,25 @@ class OutcomeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndResult:
+    """Whether a place was given back; none is where it was before, or its time had passed."""
+
+    freed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shadowed:
-    """What other rules decided on the same question; nobody was given it. `chosen`: (offer, score)."""
+    """What other rules decided on the same question; nobody was given it.
+
+    Attributes:
+        chosen: (offer, score).
+        to: who would have answered, where that was asked.
+    """
 
     ruleset: str
     differs: bool
     chosen: tuple[tuple[str, float], ...]
+    to: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +203,23 @@ class Desk:
                 ruleset=beside.ruleset,
                 differs=beside.differs,
                 chosen=tuple((name, score) for name, score, *_ in beside.trace["chosen"]),
+                to=beside.trace["route"]["to"] if beside.trace["route"] else None,
             )
             if beside is not None
             else None,
         )
+
+    def end(self, decision: UUID) -> EndResult:
+        """Say that a conversation that was routed is over, so that who answered is free again; again changes nothing.
+
+        Raises:
+            RefusedError: there is no such decision.
+        """
+        with self.store.transaction() as connection:
+            known = select(decision_table.c.id).where(decision_table.c.id == decision)
+            if connection.execute(known).one_or_none() is None:
+                raise RefusedError("decision: none is known under this id")
+            return EndResult(freed=free_place(connection, decision, datetime.now(UTC)))
 
     def learn(self, now: datetime | None = None) -> int:
         """Count the outcomes into a new snapshot of propensities; returns its number."""
@@ -205,10 +233,16 @@ class Desk:
         situation = self.customers.situation(connection, asked.ref, moment, live.rules.value)
         take_turns(connection, situation.oldest)
         asking = question(connection, live, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
-        put, made, costs = _paid(connection, live.engine, asking)
-        answer = _answer(live, put, made)
+        number = UUID(str(uuid_utils.uuid7()))
+        costs: dict[str, int] = {}
+        until = None
+        if asked.kind == ROUTE:
+            put, made, until = placed(connection, live, asking, number)
+        else:
+            put, made, costs = paid(connection, live.engine, asking)
+        answer = _answer(number, live, put, made, until)
         row = {
-            "id": UUID(answer["id"]),
+            "id": number,
             **request,
             "anchor": situation.anchor,
             "ruleset": live.rules.version,
@@ -221,24 +255,25 @@ class Desk:
         connection.execute(decision_table.insert().values(row))
         save_uses(connection, [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen])
         if deciders.shadow is not None:
-            shadow = beside(deciders.shadow, UUID(answer["id"]), put, made)
+            shadow = decided_beside(deciders.shadow, number, put, made)
             connection.execute(shadow_decision.insert().values(shadow))
         return answer
 
 
-def _answer(decider: Decider, question: Question, made: Decision) -> Json:
+def _answer(number: UUID, decider: Decider, question: Question, made: Decision, until: datetime | None) -> Json:
     ruleset, offers = decider.rules.ruleset, []
     for one in made.chosen:
         told = told_offer(ruleset, one)
         ends = min(told["expires_at"], question.now + ruleset.offer(one.offer).holds)
         offers.append(told | {"expires_at": ends, "score": one.score})
     document = {
-        "id": str(uuid_utils.uuid7()),
+        "id": str(number),
         "made_at": question.now,
         "ruleset": decider.rules.version,
         "snapshot": decider.engine.propensity.number,
         "arms": {name: {"arm": arm, "probability": share} for name, (arm, share) in made.arms.items()},
         "offers": offers,
+        "route": told_route(made) | {"until": until} if made.route is not None else None,
     }
     answer: Json = orjson.loads(orjson.dumps(document, option=orjson.OPT_UTC_Z))
     return answer
@@ -256,27 +291,6 @@ def _use(row: Json, ruleset: Ruleset, question: Question, offer: str, costs: Map
         "at": question.now,
         "expires_at": question.now + ruleset.offer(offer).holds,
     }
-
-
-def _paid(connection: Connection, engine: Engine, question: Question) -> tuple[Question, Decision, dict[str, int]]:
-    """Decide, and take what the offers cost off their budgets; one that cannot be paid for is out, and it goes on."""
-    costs: dict[str, int] = {}
-    while True:
-        made = engine.decide(question)
-        wanted = sorted({one.offer for one in made.chosen} - costs.keys())
-        spent = set()
-        for name in wanted:  # in one order for all, so that no two wait for each other
-            budget = engine.ruleset.offer(name).budget
-            if budget is None:
-                continue
-            cost = reserve_budget(connection, name, budget, question.now)
-            if cost is None:
-                spent.add(name)
-            else:
-                costs[name] = cost
-        if not spent:
-            return question, made, costs
-        question = replace(question, spent=question.spent | spent)
 
 
 def _hash(asked: Asked) -> str:

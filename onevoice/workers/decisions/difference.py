@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, select, tuple_
 
-from onevoice.decisions import Engine, reasons_by_offer, stored_question
+from onevoice.decisions import Engine, given_by, reasons_by_offer, stored_question
 from onevoice.store import Store
 from onevoice.store.tables import decision as decision_table
 from onevoice.workers.decisions.rulebook import Decider, Rulebook
@@ -21,11 +21,12 @@ from onevoice.workers.decisions.rules import Rules
 NEWEST = 10_000
 PAGE = 500
 MOST_EXAMPLES = 5
+ELSEWHERE = "no_longer_there_or_routed_elsewhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferChange:
-    """One offer: how many decisions gave it, how many would, and why those that lose it do."""
+    """One offer, or one who answers: how many decisions gave it, how many would, and why those that lose it do."""
 
     offer: str
     before: int
@@ -86,7 +87,7 @@ class _Count:
     examples: list[UUID] = field(default_factory=list)
 
     def add(self, row: Row[Any], decider: Decider, trace: dict[str, Any]) -> None:
-        gave, gives = [one[0] for one in row.trace["chosen"]], [one[0] for one in trace["chosen"]]
+        gave, gives = given_by(row.trace), given_by(trace)
         self.compared += 1
         self.before.update(gave)
         self.after.update(gives)
@@ -99,7 +100,7 @@ class _Count:
         lost = set(gave) - set(gives)
         if lost:
             reasons = reasons_by_offer(decider.rules.ruleset, trace["rejected"])
-            self.lost.update((offer, reasons[offer].value if offer in reasons else "removed") for offer in lost)
+            self.lost.update((offer, reasons[offer].value if offer in reasons else ELSEWHERE) for offer in lost)
 
     def result(self, version: str) -> RulesDifference:
         changes = [

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from onevoice.conversation import Entry, Moment, Value
-from onevoice.messages import Json
+from onevoice.messages import ANY, Act, Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +35,26 @@ _MONTH, _INSIGHT = timedelta(days=30), timedelta(days=90)
 
 
 def moment_facts(moment: Moment) -> dict[str, Any]:
-    """Return what is known of the moment, whoever it is: a channel, a department, and who began."""
-    return {"channel": moment.channel, "department": moment.department, "known_customer": False}
+    """Return what is known of the moment, whoever it is: a channel, a department, what for."""
+    return {
+        "channel": moment.channel,
+        "department": moment.department,
+        "need": moment.need,
+        "known_customer": False,
+    }
 
 
-def customer_facts(kind: str | None, golden: Json, value: Value, entries: Sequence[Entry], now: datetime) -> Json:
+def customer_facts(
+    kind: str | None, golden: Json, value: Value, entries: Sequence[Entry], acts: Sequence[Act], moment: Moment
+) -> Json:
     """Return what is known of a customer.
 
     Args:
         kind: person or organisation.
+        acts: all that bear on it.
         entries: its latest interactions, orders and acts, the newest first.
     """
+    now = moment.now
     said = [entry for entry in entries if entry.type == "interaction"]
     cases = [entry.details for entry in said if entry.details.get("kind") == "case"]
     addresses = golden.get("addresses") or ()
@@ -69,7 +78,22 @@ def customer_facts(kind: str | None, golden: Json, value: Value, entries: Sequen
         "last_department": _latest(said, "department"),
         "last_agent": _latest(said, "agent"),
         "insights": sorted({e.details["outcome"] for e in said if _is_insight(e, now)}),
+        "prefers_assisted": _prefers_assisted(acts, moment),
     }
+
+
+def _prefers_assisted(acts: Sequence[Act], moment: Moment) -> bool | None:
+    """The newest preference about it that is in force, for this channel or any."""
+    stated = [
+        act
+        for act in acts
+        if act.kind == "preference"
+        and "assisted" in act.terms
+        and act.channel in (ANY, moment.channel)
+        and (act.valid_until is None or act.valid_until > moment.now)
+    ]
+    newest = max(stated, key=lambda act: (act.time, act.id), default=None)
+    return bool(newest.terms["assisted"]) if newest is not None else None
 
 
 def _latest(said: Sequence[Entry], name: str) -> str | None:

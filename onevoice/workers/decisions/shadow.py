@@ -30,7 +30,7 @@ def beside(shadow: Decider, decision: UUID, asked: Question, made: Decision) -> 
         "decision_id": decision,
         "ruleset": shadow.rules.version,
         "trace": other.trace(),
-        "differs": [one.offer for one in other.chosen] != [one.offer for one in made.chosen],
+        "differs": other.given() != made.given(),
         "made_at": asked.now,
     }
 
