@@ -63,6 +63,11 @@ def erp_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     }
 
 
+def loyalty_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
+    values = {"database": "mariadb://hub@127.0.0.1:1/loyalty"}
+    return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
 def shop_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {
         "values": {"url": request.getfixturevalue("shop").url},
@@ -116,10 +121,13 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
     "sample_callcentre": callcentre_of,
     "sample_crm": crm_of,
     "sample_erp": erp_of,
+    "sample_loyalty": loyalty_of,
     "sample_shop": shop_of,
     "tryton": tryton_of,
 }
-WITHOUT_SYSTEM = dict.fromkeys(("mailbox", "oscar", "tryton"), ("K1", "K2"))  # the real ones are in tests/systems
+WITHOUT_SYSTEM = dict.fromkeys(
+    ("mailbox", "oscar", "sample_loyalty", "tryton"), ("K1", "K2")
+)  # tests/systems has the rest
 
 
 def test_every_connector_is_examined() -> None:
