@@ -126,6 +126,10 @@ bench-identity: .venv-bench-identity/.stamp ## Measure how well customers are fo
 bench-decisions: .venv-bench-decisions/.stamp ## Measure the decision engine beside zen-engine and CEL
 	.venv-bench-decisions/bin/python -m benchmarks.decisions
 
+.PHONY: bench-consent
+bench-consent: setup servers ## Ask the gate for a million addresses in bulk, and compare with asking one by one
+	.venv/bin/python -m benchmarks.consent
+
 .PHONY: docs
 docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/
 	.venv/bin/python -m scripts.docs

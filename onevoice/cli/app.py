@@ -24,6 +24,7 @@ from onevoice.cli import (
     obligation,
     quarantine,
     rebuild,
+    register,
     review,
     rules,
     run,
@@ -72,7 +73,20 @@ def _everywhere(
 
 for module in (init, check, run, status, samples, sync, ingest, match, rebuild):
     module.register(app)
-for group in (customer, review, consent, quarantine, obligation, mapping, rules, decide, connector, system, database):
+for group in (
+    customer,
+    review,
+    consent,
+    register,
+    quarantine,
+    obligation,
+    mapping,
+    rules,
+    decide,
+    connector,
+    system,
+    database,
+):
     app.add_typer(group.app)
 
 

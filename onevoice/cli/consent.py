@@ -1,12 +1,14 @@
 """`onevoice consent`: what may be sent to a customer. It shows contact points: that is its use."""
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from onevoice.cli.customer import COLOURS, Reference
-from onevoice.cli.screen import BAD, GOOD, out, print_json, table
+from onevoice.cli.screen import BAD, GOOD, done, out, print_json, progress, table
 from onevoice.cli.setting import ConfigPath, Json, hub_of
 
 if TYPE_CHECKING:
@@ -71,6 +73,43 @@ def ask(
         return
     out.print(Text("yes" if answer.allowed else "no", style=GOOD if answer.allowed else BAD))
     table(["because", "", "act"], [(one.code, one.says, one.act) for one in answer.because])
+
+
+@app.command("list")
+def ask_list(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One contact point a line: email:... or phone:+...")],
+    channel: Annotated[str, typer.Option("--channel", help="email, phone, sms and so on.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="An entry of rules/purposes.yaml.")],
+    to: Annotated[Path, typer.Option("--to", metavar="CSV", help="Where to write point, yes or no, and reasons.")],
+    config: ConfigPath = None,
+) -> None:
+    """Ask for every contact point of a list whether it may be used now; nothing is kept, and no leave to send is given.
+
+    Example: onevoice consent list spring.txt --channel email --purpose marketing --to spring.csv
+    """
+    from onevoice.errors import ConfigurationError, RefusedError
+    from onevoice.messages import Channel
+    from onevoice.workers.contacts import Contacts, point_of
+
+    if channel not in {one.value for one in Channel}:
+        raise RefusedError(f"--channel: write one of {', '.join(one.value for one in Channel)}")
+    may = asked = 0
+    try:
+        with hub_of(config) as hub, file.open(encoding="utf-8") as lines, to.open("w", newline="") as target:
+            contacts = Contacts(store=hub.store, gate=hub.gate)
+            writer = csv.writer(target)
+            writer.writerow(["point", "may_contact", "because"])
+            points = (point_of(line.strip()) for line in lines if line.strip())
+            with progress(file.name) as advance:
+                for point, answer in contacts.ask_points(points, channel=channel, purpose=purpose):
+                    codes = " ".join(dict.fromkeys(one.code for one in answer.because))
+                    writer.writerow([point, "yes" if answer.allowed else "no", codes])
+                    asked, may = asked + 1, may + answer.allowed
+                    if asked % 1000 == 0:
+                        advance(1000)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read, or {to} written ({type(error).__name__})") from None
+    done(f"{asked:,} asked, {may:,} may be contacted now: {to}")
 
 
 def _because(act: "Act") -> str:

@@ -5,41 +5,38 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from onevoice.consent.question import Holding, points_said_of
+from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
-from onevoice.store import rows_by_keys
+from onevoice.store import among, rows_by_keys
 from onevoice.store.tables import act, judgement, record_key, source_record
 
-POINT_KINDS = ("email:", "phone:")
+_IS_POINT = or_(record_key.c.key.like("email:%"), record_key.c.key.like("phone:%"))
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
 
 
 def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Holding]:
     """Return the holding of each of the customers; one without acts has none in it."""
-    members = rows_by_keys(
-        connection,
-        source_record,
-        [source_record.c.id, source_record.c.customer_id, *_ref_columns()],
-        key=["customer_id"],
-        keys=[(c,) for c in customers],
-    )
+    wanted = among(connection, source_record.c.customer_id, customers)
+    members = connection.execute(select(source_record.c.id, source_record.c.customer_id, *_ref_columns()).where(wanted))
     held: dict[UUID, dict[RecordRef, set[str]]] = {customer: {} for customer in customers}
     points: dict[UUID, set[str]] = {}
-    for row in members:
+    for row in members.all():
         points[row.id] = held[row.customer_id][_ref(row)] = set()
-    for row in rows_by_keys(
-        connection,
-        record_key,
-        [record_key.c.key, record_key.c.record_id],
-        key=["record_id"],
-        keys=[(r,) for r in points],
-    ):
-        if row.key.startswith(POINT_KINDS):
-            points[row.record_id].add(row.key)
-    return holdings_with(connection, held)
+    same = record_key.c.record_id == source_record.c.id
+    carried = select(record_key.c.key, record_key.c.record_id).join(source_record, same).where(wanted, _IS_POINT)
+    for key, record_id in connection.execute(carried).all():
+        points[record_id].add(key)
+    at = [act.c[name] == source_record.c[part] for name, part in zip(_ANCHOR, ("system", "stream", "key"), strict=True)]
+    at_records = select(act).join(source_record, and_(*at)).where(wanted, act.c.superseded_at.is_(None))
+    at_points = carried.with_only_columns(record_key.c.key).subquery()
+    said_at = select(act).where(act.c.anchor_point.in_(select(at_points.c.key)), act.c.superseded_at.is_(None))
+    rows = [*connection.execute(at_records).all(), *connection.execute(said_at).all()]
+    numbers = {point for some in points.values() for point in some}
+    return _holdings(connection, held, [*_unique(map(act_of, rows)), *listed_acts(connection, numbers)])
 
 
 def holdings_with(
@@ -51,6 +48,12 @@ def holdings_with(
         [record for held in customers.values() for record in held],
         {point for held in customers.values() for points in held.values() for point in points},
     )
+    return _holdings(connection, customers, acts)
+
+
+def _holdings(
+    connection: Connection, customers: Mapping[UUID, Mapping[RecordRef, Collection[str]]], acts: Sequence[Act]
+) -> dict[UUID, Holding]:
     by_record, by_point = _by_anchor(acts)
     holders = _holders(connection, acts)
     joined = _joined(connection, acts)
@@ -133,12 +136,14 @@ def _groups(pairs: Iterable[tuple[RecordRef, RecordRef]]) -> tuple[frozenset[Rec
 
 
 def acts_at(connection: Connection, records: Iterable[RecordRef], points: Iterable[str]) -> list[Act]:
-    """Return the current acts anchored at any of the records or contact points."""
+    """Return the current acts anchored at any of the records or contact points, and what registers list."""
     at_records = rows_by_keys(
         connection, act, list(act.c), key=_ANCHOR, keys=[(r.system, r.stream, r.key) for r in records]
     )
+    points = list(points)
     at_points = rows_by_keys(connection, act, list(act.c), key=["anchor_point"], keys=[(p,) for p in points])
-    return _unique([act_of(row) for row in (*at_records, *at_points) if row.superseded_at is None])
+    said = _unique([act_of(row) for row in (*at_records, *at_points) if row.superseded_at is None])
+    return [*said, *listed_acts(connection, points)]
 
 
 def act_of(row: Row[Any]) -> Act:

@@ -106,7 +106,8 @@ def _same_place(lift: Act, act: Act, row: Reason, asked: Question, holding: Hold
         return False
     if act.anchor_point is not None:
         same_record = lift.anchor_record is not None and lift.anchor_record == act.anchor_record
-        return lift.anchor_point == act.anchor_point or same_record
+        by_listing = "register_grant" in row.lifted_by and asked.point == act.anchor_point  # it names no person
+        return lift.anchor_point == act.anchor_point or same_record or by_listing
     if lift.anchor_record is not None and lift.anchor_record == act.anchor_record:
         return True
     if row.reach != "all" or lift.anchor_record is None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from onevoice.consent.gate import PROHIBITING, Gate
 from onevoice.consent.holdings import act_of, acts_at, holdings_of
 from onevoice.consent.question import Holding, points_on_channel
+from onevoice.consent.registers import listed_acts, points_held
 from onevoice.messages import Act, ListEntry, Permission
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import act, record_key, source_record
@@ -20,6 +21,7 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     threads = [name for name, row in gate.rules.reasons.items() if row.blocks == "thread"]
     statement = statement.where(act.c.reason.not_in(threads))  # no list tells of single threads
     acts = [act_of(row) for row in connection.execute(statement)]
+    acts += listed_acts(connection, points_held(connection))  # a register's numbers count where a customer holds them
     held = _holdings_touched(connection, acts)
     points = {a.anchor_point for a in acts if a.anchor_point}.difference(*(holding.points for holding in held))
     holdings = [*held, *_bare_points(connection, points)]

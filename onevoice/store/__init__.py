@@ -1,6 +1,7 @@
 """The one truth: tables, engine, bulk statements, migrations, and the transaction in which everything commits."""
 
 from onevoice.store.bulk import (
+    among,
     count_by_key,
     delete_by_keys,
     delete_pairs,
@@ -15,6 +16,7 @@ from onevoice.store.lease import Lease, keep_out
 __all__ = [
     "Lease",
     "Store",
+    "among",
     "count_by_key",
     "delete_by_keys",
     "delete_pairs",

@@ -4,19 +4,22 @@ The rows travel as one JSON document, which costs one parameter and one parse ho
 it as a record set, SQLite key lists by `json_each`. Writes on SQLite go row by row: it has no round trip to save.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     LargeBinary,
     Row,
     Table,
+    Text,
     TextClause,
     bindparam,
+    cast,
     column,
     delete,
     func,
@@ -125,6 +128,17 @@ def count_by_key(connection: Connection, table: Table, *, key: str, keys: Sequen
     else:
         counted = counted.where(table.c[key].in_(list(keys)))
     return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def among(connection: Connection, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the values, with one parameter however many there are."""
+    if connection.dialect.name == "postgresql":
+        given = func.json_array_elements_text(
+            cast(bindparam(None, _document(list(values)), type_=Text()), postgresql.JSON)
+        ).table_valued("value")
+        return column.in_(select(cast(given.c.value, column.type)))
+    given = func.json_each(_document([_sqlite_key(value) for value in values])).table_valued("value")
+    return column.in_(select(given.c.value))
 
 
 def rows_up_to(

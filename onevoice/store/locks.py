@@ -30,6 +30,12 @@ def lock_names(connection: Connection, names: Iterable[str]) -> None:
         connection.execute(_LOCK, {"keys": keys})
 
 
+def lock_all(connection: Connection) -> None:
+    """Wait for every name that there can be, and hold them all to the end of the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"keys": list(range(STRIPES))})
+
+
 def lock_names_of(
     *,
     points: Collection[str | None] = (),

@@ -186,7 +186,7 @@ pair = Table(
     Column("outcome", Text, nullable=False),
     Column("evidence", JsonDocument, nullable=False),
     CheckConstraint("a < b", name="ordered"),
-    CheckConstraint("outcome in ('trusted', 'link', 'review')", name="outcome"),
+    CheckConstraint("outcome in ('link', 'review')", name="outcome"),
     Index(None, "b"),
 )
 
@@ -302,6 +302,29 @@ contact = Table(
     Index(None, "record_id"),
     Index(None, "point"),
     comment="contacts offered under a token, and what became of them at the moment of sending",
+)
+
+register_load = Table(
+    "register_load",
+    metadata,
+    Column("register", Text, primary_key=True, comment="as rules/countries.yaml names it"),
+    Column("number", Integer, nullable=False, comment="of the load that counts"),
+    Column("form", Text, nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("loaded_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime, comment="when every system was owed what it changed"),
+    Column("entries", BigInteger, nullable=False),
+    comment="the last load of each register of who must not be called",
+)
+
+register_entry = Table(
+    "register_entry",
+    metadata,
+    Column("register", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("value", Text, primary_key=True, comment="a telephone number in the register's form: plain, or hashed"),
+    Column("since", UtcDateTime, nullable=False, comment="the first load that it stood in without a gap"),
+    comment="what registers list, by load; others than the one that counts are on their way in or out",
 )
 
 own_profile = Table(

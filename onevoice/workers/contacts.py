@@ -7,27 +7,30 @@ the same locks, so that each of them either stops the contact or comes after it.
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, func, select, update
 
 from onevoice.consent import Answer, Contacted, Gate, Holding, Question, strictest
 from onevoice.consent.holdings import acts_at, holdings_of
 from onevoice.errors import RefusedError
-from onevoice.messages import RecordRef
-from onevoice.store import Store, rows_by_keys
+from onevoice.messages import Act
+from onevoice.store import Store, among
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import contact, customer, source_record
-from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
+from onevoice.workers.customers.reference import Reference, customers_of, holders_of, parse_reference
 from onevoice.workers.links import PAGE, PAGE_VALID, UNSUBSCRIBE, Signing
 
 TOKEN_VALID = timedelta(days=1)
 LONGEST_CAP = timedelta(days=366)
+AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,27 @@ class Contacts:
         """
         with self.store.transaction() as connection:
             return self._answer(connection, _with_point(wish), now or self.gate.clock())[1]
+
+    def ask_points(
+        self,
+        points: Iterable[str],
+        *,
+        channel: str,
+        purpose: str,
+        controller: str = "default",
+        now: datetime | None = None,
+    ) -> Iterator[tuple[str, Answer]]:
+        """Yield for each contact point what `ask` answers for it, thousands at a time; for lists of a campaign.
+
+        Args:
+            points: `email:…` or `phone:…` as the hub writes them.
+        """
+        asked = Question(channel=channel, purpose=purpose, controller=controller, now=now or self.gate.clock())
+        rest = iter(points)
+        while some := list(islice(rest, AT_ONCE)):
+            with self.store.transaction() as connection:
+                answers = self._judge_points(connection, some, asked)
+            yield from ((point, answers[point]) for point in some)
 
     def offer(self, wish: Wish, *, content: str, valid: timedelta = TOKEN_VALID) -> Offered:
         """Return the answer and, where it is yes, a token for exactly this customer, point, purpose and content.
@@ -199,6 +223,8 @@ class Contacts:
         own = _holdings(connection, [holder], asked.now)[holder] if holder is not None else None
         if own is not None and (asked.point is None or asked.point in own.points):
             return self.gate.may_contact(own, asked)
+        if own is None and asked.point is not None:
+            return self._judge_points(connection, [asked.point], asked)[asked.point]
         others = [one for one in _holders(connection, asked.point) if one != holder]
         held = list(_holdings(connection, others, asked.now).values())
         bare = _bare(connection, asked)
@@ -210,6 +236,24 @@ class Contacts:
         if held:
             answers.append(self.gate.may_contact_point(held, bare, asked))
         return strictest(answers)
+
+    def _judge_points(self, connection: Connection, points: Sequence[str], asked: Question) -> dict[str, Answer]:
+        """Ask the gate for bare contact points, with all that hold each of them, in a fixed number of statements."""
+        holders = holders_of(connection, points)
+        holdings = _holdings(connection, {one for some in holders.values() for one in some}, asked.now)
+        bare = _bare_points(connection, points, asked.now)
+        quiet: dict[tuple[str | None, str], Answer] = {}
+        answers = {}
+        for point in dict.fromkeys(points):
+            held = [holdings[one] for one in holders.get(point, ())]
+            alike = _said_nothing(held, point)  # of such there are most, and their answers are the same
+            answer = quiet.get(alike) if alike else None
+            if answer is None:
+                answer = self.gate.may_contact_point(held, bare[point], replace(asked, point=point))
+                if alike:
+                    quiet[alike] = answer
+            answers[point] = answer
+        return answers
 
 
 def point_of(text: str) -> str:
@@ -254,16 +298,35 @@ def _holders(connection: Connection, point: str | None) -> list[UUID]:
     return customers_of(connection, Reference(point=point)) if point is not None else []
 
 
+def _said_nothing(held: Sequence[Holding], point: str) -> tuple[str | None, str] | None:
+    """Return what alone the answer hangs on where the one holder said and bought nothing and was never contacted."""
+    if len(held) != 1:
+        return None
+    [one] = held
+    if one.acts or one.contacts or one.ordered_at is not None or one.timezone is not None:
+        return None
+    return one.country, point.partition(":")[0]
+
+
 def _bare(connection: Connection, asked: Question) -> Holding:
     """Return what is known of the point itself, whoever holds it."""
-    points = frozenset({asked.point} if asked.point is not None else ())
-    made = _contacts(connection, {}, points, asked.now)
-    return Holding(
-        records=frozenset(),
-        points=points,
-        acts=acts_at(connection, (), points),
-        contacts=[one for point in points for one in made.get(point, ())],
-    )
+    if asked.point is None:
+        return Holding(records=frozenset(), points=frozenset(), acts=())
+    return _bare_points(connection, [asked.point], asked.now)[asked.point]
+
+
+def _bare_points(connection: Connection, points: Collection[str], now: datetime) -> dict[str, Holding]:
+    """Return what is known of each of the points itself, whoever holds it."""
+    made = _contacts(connection, (), points, now)
+    said: dict[str, list[Act]] = defaultdict(list)
+    for act in acts_at(connection, (), points):
+        said[act.anchor_point or ""].append(act)
+    return {
+        point: Holding(
+            records=frozenset(), points=frozenset({point}), acts=said.get(point, ()), contacts=made.get(point, ())
+        )
+        for point in points
+    }
 
 
 def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:
@@ -278,21 +341,11 @@ def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:
 def _holdings(connection: Connection, customers: Collection[UUID], now: datetime) -> dict[UUID, Holding]:
     """Return the holdings with what policy asks for: contacts made, the last order, the country."""
     found = holdings_of(connection, customers)
-    records = {ref: one for one, holding in found.items() for ref in holding.records}
-    ids = rows_by_keys(
-        connection,
-        source_record,
-        [source_record.c.id, source_record.c.customer_id],
-        key=["customer_id"],
-        keys=[(one,) for one in customers],
-    )
     points = frozenset().union(*(holding.points for holding in found.values()))
-    made = _contacts(connection, {row.id: row.customer_id for row in ids}, points, now)
-    ordered = _ordered(connection, records)
-    goldens = rows_by_keys(
-        connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(one,) for one in customers]
-    )
-    country = {row.id: _country(row.golden) for row in goldens}
+    made = _contacts(connection, customers, points, now)
+    ordered = _ordered(connection, customers)
+    where = select(customer.c.id, customer.c.golden["addresses"]).where(among(connection, customer.c.id, customers))
+    country = {one: _country(addresses) for one, addresses in connection.execute(where).all()}
     return {
         one: replace(
             holding,
@@ -305,43 +358,34 @@ def _holdings(connection: Connection, customers: Collection[UUID], now: datetime
 
 
 def _contacts(
-    connection: Connection, customers: dict[UUID, UUID], points: Collection[str], now: datetime
+    connection: Connection, customers: Collection[UUID], points: Collection[str], now: datetime
 ) -> dict[UUID | str, list[Contacted]]:
     """Return the contacts made, by customer, or by point where they were made with nobody in particular."""
-    columns = [contact.c[name] for name in ("record_id", "point", "channel", "purpose", "inbound", "committed_at")]
-    rows = [
-        *rows_by_keys(connection, contact, columns, key=["record_id"], keys=[(one,) for one in customers]),
-        *(
-            row
-            for row in rows_by_keys(connection, contact, columns, key=["point"], keys=[(p,) for p in points])
-            if row.record_id is None
-        ),
-    ]
+    columns = [contact.c[name] for name in ("channel", "purpose", "committed_at")]
+    counts = (contact.c.committed_at > now - LONGEST_CAP, contact.c.inbound.is_(False))
+    same = contact.c.record_id == source_record.c.id
+    holders = select(source_record.c.customer_id, *columns).join(source_record, same)
+    holders = holders.where(among(connection, source_record.c.customer_id, customers), *counts)
+    bare = select(contact.c.point, *columns).where(contact.c.record_id.is_(None), *counts)
+    bare = bare.where(among(connection, contact.c.point, points))
     found: dict[UUID | str, list[Contacted]] = {}
-    for row in rows:
-        if row.committed_at is not None and not row.inbound and row.committed_at > now - LONGEST_CAP:
-            made = Contacted(channel=row.channel, purpose=row.purpose, time=row.committed_at)
-            whose = customers[row.record_id] if row.record_id is not None else row.point
-            found.setdefault(whose, []).append(made)
+    for whose, channel, purpose, time in (*connection.execute(holders).all(), *connection.execute(bare).all()):
+        found.setdefault(whose, []).append(Contacted(channel=channel, purpose=purpose, time=time))
     return found
 
 
-def _ordered(connection: Connection, records: dict[RecordRef, UUID]) -> dict[UUID, datetime]:
-    rows = rows_by_keys(
-        connection,
-        source_record,
-        [source_record.c[name] for name in ("system", "party_stream", "party_key", "type", "deleted", "occurred_at")],
-        key=["system", "party_stream", "party_key"],
-        keys=[(ref.system, ref.stream, ref.key) for ref in records],
+def _ordered(connection: Connection, customers: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return when each customer ordered last; customers without an order are left out."""
+    party, order = source_record.alias("party"), source_record.alias("ordered")
+    same = and_(
+        order.c.system == party.c.system, order.c.party_stream == party.c.stream, order.c.party_key == party.c.key
     )
-    latest: dict[UUID, datetime] = {}
-    for row in rows:
-        if row.type == "order" and not row.deleted:
-            whose = records[RecordRef(system=row.system, stream=row.party_stream, key=row.party_key)]
-            latest[whose] = max(row.occurred_at, latest.get(whose, datetime.min.replace(tzinfo=UTC)))
-    return latest
+    latest = select(party.c.customer_id, func.max(order.c.occurred_at)).join(order, same)
+    latest = latest.where(order.c.type == "order", order.c.deleted.is_(False))
+    latest = latest.where(among(connection, party.c.customer_id, customers)).group_by(party.c.customer_id)
+    return {row[0]: row[1] for row in connection.execute(latest).all()}
 
 
-def _country(golden: dict[str, Any]) -> str | None:
-    named = [address["country"] for address in golden.get("addresses") or () if address.get("country")]
+def _country(addresses: Sequence[dict[str, Any]] | None) -> str | None:
+    named = [address["country"] for address in addresses or () if address.get("country")]
     return str(named[0]) if named else None

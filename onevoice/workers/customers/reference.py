@@ -5,6 +5,8 @@ A reference is the id of any record (a customer's id is that of its oldest one),
 text holds what was asked for.
 """
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -65,7 +67,7 @@ def customers_of(connection: Connection, reference: Reference) -> list[UUID]:
     count whose record still stands; where none does, the former ones.
     """
     if reference.point is not None:
-        return _holders(connection, reference.point)
+        return holders_of(connection, [reference.point]).get(reference.point, [])
     row = connection.execute(
         select(source_record).where(
             source_record.c.id == reference.record_id
@@ -82,7 +84,7 @@ def customers_of(connection: Connection, reference: Reference) -> list[UUID]:
     if row.party_key is not None:
         party = RecordRef(system=row.system, stream=row.party_stream, key=row.party_key)
         return _holder_of_record(connection, party)
-    return _holders(connection, row.point) if row.point is not None else []
+    return holders_of(connection, [row.point]).get(row.point, []) if row.point is not None else []
 
 
 def _holder_of_record(connection: Connection, ref: RecordRef) -> list[UUID]:
@@ -93,14 +95,18 @@ def _holder_of_record(connection: Connection, ref: RecordRef) -> list[UUID]:
     return [found] if found is not None else []
 
 
-def _holders(connection: Connection, point: str) -> list[UUID]:
-    ids = connection.execute(select(record_key.c.record_id).where(record_key.c.key == point)).scalars().all()
-    rows = rows_by_keys(
-        connection,
-        source_record,
-        [source_record.c.customer_id, source_record.c.deleted],
-        key=["id"],
-        keys=[(i,) for i in ids],
+def holders_of(connection: Connection, points: Collection[str]) -> dict[str, list[UUID]]:
+    """Return the customers that hold each of the contact points, sorted; points that nobody holds are left out."""
+    keys = rows_by_keys(
+        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=[(p,) for p in points]
     )
-    standing = {row.customer_id for row in rows if row.customer_id and not row.deleted}
-    return sorted(standing or {row.customer_id for row in rows if row.customer_id})
+    columns = [source_record.c.id, source_record.c.customer_id, source_record.c.deleted]
+    rows = rows_by_keys(connection, source_record, columns, key=["id"], keys=[(key.record_id,) for key in keys])
+    records = {row.id: row for row in rows if row.customer_id is not None}
+    standing: dict[str, set[UUID]] = defaultdict(set)
+    former: dict[str, set[UUID]] = defaultdict(set)
+    for key in keys:
+        row = records.get(key.record_id)
+        if row is not None:
+            (former if row.deleted else standing)[key.key].add(row.customer_id)
+    return {point: sorted(some) for point, some in (former | standing).items()}

@@ -36,7 +36,6 @@ from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
-from onevoice.workers.ingest.surroundings import Surroundings
 from onevoice.workers.ingest.trial import begin_trial, end_trial
 from onevoice.workers.marks import Marks, hold_marks, load_marks, save_marks
 from onevoice.workers.outbox import tell
@@ -171,6 +170,15 @@ class Ingest:
         tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
         self._oblige(connection, merged, acts, now, None)
 
+    def owe(self, connection: Connection, customers: Collection[UUID]) -> int:
+        """Oblige the systems to what is true of the customers now, where nothing was said but something came or ended.
+
+        The caller keeps ingest out of the same transaction. Returns how much became due.
+        """
+        now = datetime.now(UTC)
+        merged = merge(Loaded(connection), customers, self.survivorship, now=now)
+        return self._oblige(connection, merged, [], now, None)
+
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.
 
@@ -178,7 +186,7 @@ class Ingest:
         """
         now = datetime.now(UTC)
         loaded = Loaded(connection)
-        regrouping = regroup(Surroundings(loaded, self.model), customers, {})
+        regrouping = regroup(loaded, customers, {})
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         tell(connection, customer_events(merged, now=now))

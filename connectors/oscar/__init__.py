@@ -1,1 +1,0 @@
-"""Speaks to django-oscar, a web shop, over its REST API: customers, guests and orders in full sweeps."""
