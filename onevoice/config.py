@@ -18,6 +18,9 @@ from onevoice.errors import ConfigurationError
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 RESERVED = ("hub", "self")
+IDS = ("national_id", "register_number", "vat_number")
+"""Ids of canonical persons and organisations that `[identity]` may declare trusted, or one per customer."""
+
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -100,7 +103,12 @@ class OperatorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole of `onevoice.toml`."""
+    """The whole of `onevoice.toml`.
+
+    Attributes:
+        trusted_ids: ids that link two records by themselves; some of `IDS`.
+        one_per_customer: ids of which a customer has one only.
+    """
 
     path: Path
     root: Path
@@ -115,6 +123,8 @@ class Config:
     secret: Secret | None
     retry_seconds: float
     operators: Mapping[str, OperatorConfig]
+    trusted_ids: tuple[str, ...]
+    one_per_customer: tuple[str, ...]
     systems: Mapping[str, SystemConfig]
 
     @property
@@ -141,7 +151,7 @@ def load_config(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML ({error})") from error
     reader = _Table(document, "", path.parent)
-    hub, store, bus, api = (reader.table(name) for name in ("hub", "store", "bus", "api"))
+    hub, store, bus, api, identity = (reader.table(name) for name in ("hub", "store", "bus", "api", "identity"))
     config = Config(
         path=path,
         root=(path.parent / hub.text("root", ".")).resolve(),
@@ -156,9 +166,11 @@ def load_config(path: Path) -> Config:
         secret=hub.secret("secret"),
         retry_seconds=hub.duration("retry_after", "5s"),
         operators=_operators(reader.table("operators")),
+        trusted_ids=identity.choices("trusted", IDS),
+        one_per_customer=identity.choices("one_per_customer", IDS),
         systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
     )
-    for table in (hub, store, bus, api, reader):
+    for table in (hub, store, bus, api, identity, reader):
         table.refuse_rest()
     if not config.systems:
         raise ConfigurationError("systems: none configured; write a [systems.<name>] table with its connector")
@@ -260,6 +272,12 @@ class _Table:
         if value not in allowed:
             raise self._wrong(key, "write one of " + ", ".join(allowed))
         return str(value)
+
+    def choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.texts(key)
+        if not set(value) <= set(allowed):
+            raise self._wrong(key, "write some of " + ", ".join(allowed))
+        return value
 
     def duration(self, key: str, default: str) -> float:
         value = self._values.pop(key, default)

@@ -80,13 +80,13 @@ def _mappings(config: "Config") -> None:
 
 def _rules(config: "Config") -> None:
     from onevoice.consent import ConsentRules
-    from onevoice.identity import Model
     from onevoice.master import Survivorship
     from onevoice.workers.decisions import failing_rule_tests
+    from onevoice.workers.model import load_model
 
     rules = config.root / "rules"
     ConsentRules.load(rules)
-    Model.load(rules / "identity.yaml")
+    load_model(config)
     Survivorship.load(rules / "survivorship.yaml")
     failing = failing_rule_tests(rules)
     if failing:

@@ -60,17 +60,20 @@ def match(
     table(("records in a customer#", "customers#"), matched.sizes.items())
     done(
         f"{len(matched.customers):,} records are {len(matched.grouping.groups):,} customers; "
-        f"{matched.reviews:,} pair(s) are for a person to judge"
+        f"{matched.reviews:,} pair(s) of customers are for a person to judge"
     )
 
 
 def _model(config: Path | None) -> "Model":
+    from onevoice.config import load_config
     from onevoice.identity import Model
     from onevoice.workers.init import starter_folder
+    from onevoice.workers.model import load_model
 
     project = config_path(config)
-    rules = project.parent / "rules" if config or project.exists() else starter_folder("rules")
-    return Model.load(rules / "identity.yaml")
+    if config or project.exists():
+        return load_model(load_config(project))
+    return Model.load(starter_folder("rules") / "identity.yaml")
 
 
 def _pairs(matched: "MatchedFile") -> list[tuple[str, ...]]:

@@ -2,11 +2,11 @@
 
 from onevoice.identity.batch import Grouping, group_all
 from onevoice.identity.block import block_keys
-from onevoice.identity.cluster import Edge, JudgedPair, Member, group
+from onevoice.identity.cluster import Edge, JudgedPair, Limits, Member, group
 from onevoice.identity.explain import EvidenceRow, explain_pair
 from onevoice.identity.judge import contradiction
 from onevoice.identity.model import Evidence, Model
-from onevoice.identity.profile import Profile, contact_points, identity_hash, profile
+from onevoice.identity.profile import Profile, contact_points, declared_ids, identity_hash, profile
 from onevoice.identity.score import PairScore, holders_of, score, weigh
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "EvidenceRow",
     "Grouping",
     "JudgedPair",
+    "Limits",
     "Member",
     "Model",
     "PairScore",
@@ -22,6 +23,7 @@ __all__ = [
     "block_keys",
     "contact_points",
     "contradiction",
+    "declared_ids",
     "explain_pair",
     "group",
     "group_all",

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from onevoice.identity.block import block_keys
-from onevoice.identity.cluster import Edge, Member, SortKey, group
+from onevoice.identity.cluster import Edge, Limits, Member, SortKey, group
 from onevoice.identity.model import Model
-from onevoice.identity.profile import Profile
-from onevoice.identity.score import PairScore, holders_of, weigh
+from onevoice.identity.profile import Profile, declared_ids
+from onevoice.identity.score import PairScore, holders_of, score, weigh
 
 Record: TypeAlias = SortKey
 Advance: TypeAlias = Callable[[int], None]
@@ -61,11 +61,20 @@ def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance
                 found[number, other] = scored
         advance(1)
     members = [
-        Member(id=number, type=one.type, sort_key=record)
+        Member(id=number, type=one.type, sort_key=record, own=declared_ids(one, model.one_per_customer))
         for number, (record, one) in enumerate(zip(records, seen, strict=True))
     ]
-    edges = [Edge(a=a, b=b, score=scored.score) for (a, b), scored in found.items() if scored.outcome == "link"]
-    groups = [frozenset(records[number] for number in numbers) for numbers in group(members, edges, [])]
+    edges = [
+        Edge(a=a, b=b, score=scored.score, trusted=scored.outcome == "trusted")
+        for (a, b), scored in found.items()
+        if scored.outcome != "review"
+    ]
+
+    def between(a: int, b: int) -> float:
+        return score(seen[a], seen[b], model, holders).score
+
+    found_groups = group(members, edges, [], Limits.of(model), between)
+    groups = [frozenset(records[number] for number in numbers) for numbers in found_groups]
     pairs = {(records[a], records[b]): scored for (a, b), scored in found.items()}
     return Grouping(groups=groups, pairs=pairs, holders=holders)
 

@@ -7,7 +7,7 @@ settings are fully checked when they are loaded, and the version is the hash of 
 with equal files speak of the same model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from math import log2
@@ -88,12 +88,16 @@ class Marks:
         review: scores from here up to the link mark are for a person to decide.
         rare_name: two records with nothing in common but the name link from here on, and are apart below.
         relatives: what must speak for one person against two relatives of one home, to reach the link mark.
+        bridge: mean over all pairs between two groups of several records each, from which a link joins them.
+        veto: where the evidence against a shared trusted id sums up to less, a person decides.
     """
 
     link: float
     review: float
     rare_name: float
     relatives: float
+    bridge: float
+    veto: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,6 +108,9 @@ class Model:
         version: hash of the content of both files.
         household_limit: a contact point with more people than one and up to this many is a household's.
         cap: a block key held by more records than this is not used.
+        max_size: a customer of more records is taken apart by a higher link mark.
+        trusted: ids that link by themselves: national_id, register_number, vat_number.
+        one_per_customer: ids of which a customer has one only.
         weights: comparison -> level -> bits.
         given_bits: folded given name -> how rare it is, in bits; `family_bits` likewise.
         roots: given name -> the formal names it may stand for, itself among them where it is one.
@@ -114,6 +121,9 @@ class Model:
     marks: Marks
     household_limit: int
     cap: int
+    max_size: int
+    trusted: frozenset[str]
+    one_per_customer: frozenset[str]
     weights: Mapping[str, Mapping[str, Weight]]
     given_bits: Mapping[str, float]
     family_bits: Mapping[str, float]
@@ -128,8 +138,13 @@ class Model:
     legal_forms: frozenset[str]
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, *, trusted: Collection[str] = (), one_per_customer: Collection[str] = ()) -> Self:
         """Read and check the settings, and the model that ships with the package.
+
+        Args:
+            path: the settings.
+            trusted: ids that link by themselves, as `declared_ids` names them.
+            one_per_customer: ids of which a customer has one only.
 
         Raises:
             ConfigurationError: the file is missing or not YAML, or a key is wrong; the message names the key.
@@ -140,12 +155,16 @@ class Model:
         marks, limits, words = top.section("marks"), top.section("limits"), top.section("words")
         placeholders = top.section("placeholders")
         short_forms = content["short_forms"]
+        ids = {"trusted": sorted(trusted), "one_per_customer": sorted(one_per_customer)}
         roots = _roots(short_forms)
         model = cls(
-            version=content_version({"settings": settings, "model": content}),
+            version=content_version({"settings": settings, "model": content, "ids": ids}),
             marks=Marks(**{name: marks.number(name) for name in Marks.__slots__}),
             household_limit=limits.count("household"),
             cap=limits.count("cap"),
+            max_size=limits.count("max_size"),
+            trusted=frozenset(trusted),
+            one_per_customer=frozenset(one_per_customer),
             weights=_weights(content["weights"]),
             given_bits=_bits(content["given"], content["given_rare"]),
             family_bits=_bits(content["family"], content["family_rare"]),

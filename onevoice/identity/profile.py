@@ -6,7 +6,7 @@ alone, so equal hashes mean that there is nothing to resolve again.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -118,6 +118,14 @@ def identity_hash(seen: Profile) -> str:
         )
     )  # fmt: skip
     return hashlib.blake2b(packed, digest_size=16).hexdigest()
+
+
+def declared_ids(seen: Profile, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return those of a record's ids whose names are given, each as (name, value)."""
+    if not names:
+        return ()
+    found = (("national_id", seen.national_id), ("register_number", seen.register), ("vat_number", seen.vat))
+    return tuple((name, value) for name, value in found if value and name in names)
 
 
 def contact_points(canonical: Json) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from onevoice.identity import compare
 from onevoice.identity.model import Evidence, Model, Weight
-from onevoice.identity.profile import Profile
+from onevoice.identity.profile import Profile, declared_ids
 
 Compare: TypeAlias = Callable[[Profile, Profile, Model, Mapping[str, int]], str | None]
 
@@ -55,7 +55,7 @@ class PairScore(NamedTuple):
 
     Attributes:
         score: sum of the weights, in bits.
-        outcome: "link", "review" or "apart".
+        outcome: "link", "review" or "apart"; "trusted" where a shared trusted id links them whatever the score.
         evidence: every comparison in which both sides had a value, in a fixed order.
     """
 
@@ -115,8 +115,10 @@ def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], lea
     if a.type != b.type:
         raise ValueError("a person and an organisation are never compared")
     evidence: list[Evidence] = []
-    total = against_relatives = 0.0
+    total = against_relatives = against = 0.0
     at_home = beyond_name = False
+    trusted = bool(model.trusted) and not set(declared_ids(a, model.trusted)).isdisjoint(declared_ids(b, model.trusted))
+    least = -inf if trusted else least
     for compare_both, levels, bits, ahead in _steps(model, a.type):
         level = compare_both(a, b, model, holders)
         if level is not None:
@@ -126,6 +128,7 @@ def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], lea
                 weight = line.weight
             evidence.append(line)
             total += weight
+            against += min(weight, 0.0)
             against_relatives += relatives
             at_home = at_home or of_home
             beyond_name = beyond_name or more_than_name
@@ -138,7 +141,11 @@ def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], lea
             evidence.append(line)
             total += line.weight
     total = _thousandths(total)
-    return PairScore(score=total, outcome=_outcome(total, beyond_name, model), evidence=tuple(evidence))
+    if trusted:
+        outcome = "trusted" if against >= model.marks.veto else "review"
+    else:
+        outcome = _outcome(total, beyond_name, model)
+    return PairScore(score=total, outcome=outcome, evidence=tuple(evidence))
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ _PACKAGE = "connectors"
 _DECLARATIVE = {
     # Imported when needed: who speaks REST alone does not load zeep or a database driver.
     "rest": ("onevoice.sdk.declarative.rest", "DeclarativeRest"),
+    "soap": ("onevoice.sdk.declarative.soap", "DeclarativeSoap"),
     "file": ("onevoice.sdk.declarative.file", "DeclarativeFile"),
     "sql": ("onevoice.sdk.declarative.sql", "DeclarativeSql"),
 }

@@ -176,6 +176,6 @@ def _manifest(raw: Json, folder: Path, package: str) -> Manifest:
             for name, spec in raw.get("lists", {}).items()
         },
         capabilities=Capabilities(**raw.get("capabilities", {})),
-        contract=PinnedWsdl(file=folder / contract["file"], sha256=contract["sha256"]) if contract else None,
+        contract=PinnedWsdl(**{**contract, "file": folder / contract["file"]}) if contract else None,
         declared=raw.get(kind, {}),
     )

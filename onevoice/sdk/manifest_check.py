@@ -13,7 +13,7 @@ import orjson
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Json
 
-DECLARATIVE_KINDS = ("rest", "sql", "file")
+DECLARATIVE_KINDS = ("rest", "soap", "sql", "file")
 """The kinds for which the SDK has a connector that needs no code."""
 
 

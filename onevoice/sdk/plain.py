@@ -1,10 +1,12 @@
 """Source values as JSON-safe data: dates and times as ISO text, decimals as text, so that nothing is rounded.
 
 Takes what drivers and XML parsers give; gives what JSON can carry without loss. A time without a zone is taken as UTC.
+Bytes become base64 (RFC 4648), times of day ISO text, spans of time seconds in text.
 """
 
+import base64
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,14 +17,18 @@ def plain(value: object) -> object:
     """Return `value` with only JSON types in it: text, whole numbers, floats, booleans, None, lists, objects.
 
     Raises:
-        TypeError: the value has no JSON form (bytes, an open file, ...).
+        TypeError: the value has no JSON form (an open file, ...).
     """
     if value is None or isinstance(value, bool | str | int | float):
         return value
     if isinstance(value, datetime | date):
         return version_text(value)
-    if isinstance(value, Decimal | UUID):
+    if isinstance(value, Decimal | UUID | time):
         return str(value)
+    if isinstance(value, timedelta):
+        return str(value.total_seconds())
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

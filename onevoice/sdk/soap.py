@@ -9,6 +9,7 @@ and nothing that zeep says is passed on, since its messages and logs quote value
 
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class _Loud:
 zeep.xsd.types.simple.logger = _Loud()  # type: ignore[assignment]
 zeep.xsd.elements.attribute.logger = _Loud()  # type: ignore[assignment]
 
+_LOOKED_AT_EVERY_SECONDS = 3600.0
+_MOST_LINES = 8
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
@@ -68,15 +71,31 @@ class SessionExpiredError(TransientError):
 class Soap:
     """Calls operations of one SOAP service.
 
+    Attributes:
+        operations: their names, as the contract has them.
+
     Args:
         endpoint: where the service is; the address in the WSDL is not used.
         faults: what the service's own fault codes mean, by the code without its prefix.
         expired: the fault code of a session that has ended.
+        clock: monotonic seconds, for how long ago the service's own WSDL was looked at.
     """
 
     def __init__(
-        self, wsdl: PinnedWsdl, endpoint: str, *, system: str, exchange: Exchange, faults: FaultClasses, expired: str
+        self,
+        wsdl: PinnedWsdl,
+        endpoint: str,
+        *,
+        system: str,
+        exchange: Exchange,
+        faults: FaultClasses,
+        expired: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._wsdl = wsdl
+        self._endpoint = endpoint
+        self._clock = clock
+        self._looked_at: float | None = None
         self._system = system
         self._faults = faults
         self._expired = expired
@@ -89,6 +108,7 @@ class Soap:
             binding = next(iter(self._client.wsdl.bindings))
         except (zeep.exceptions.Error, StopIteration):
             raise ConfigurationError(f"{wsdl.file.name} is not a WSDL with a SOAP binding") from None
+        self.operations = frozenset(self._client.wsdl.bindings[binding].all())
         self._namespace = binding[: binding.index("}") + 1]
         self._service = self._client.create_service(binding, endpoint)
 
@@ -98,9 +118,11 @@ class Soap:
         Raises:
             SessionExpiredError: the session has ended.
             RefusedError: the arguments do not fit the contract, or the service refuses them.
-            OperatorError: the service does not let us in, or its answer does not fit the contract.
+            OperatorError: the service does not let us in, its answer does not fit the contract, or the WSDL that it
+                shows is another one; the text says what differs.
             TransientError: not reachable, overloaded, or the answer is unreadable.
         """
+        self._hold_to_contract()
         where = f"{place(self._system, stream)}, operation {operation}"
         self._transport.begin(where)
         try:
@@ -128,6 +150,29 @@ class Soap:
     def close(self) -> None:
         """Give the connections back."""
         self._transport.exchange.close()
+
+    def _hold_to_contract(self) -> None:
+        """Look at the WSDL that the service shows, before the first call and then once an hour."""
+        now = self._clock()
+        if not self._wsdl.live or (self._looked_at is not None and now - self._looked_at < _LOOKED_AT_EVERY_SECONDS):
+            return
+        where = f"{place(self._system)}, WSDL"
+        exchange = self._transport.exchange
+        reply = exchange.send("GET", f"{self._endpoint}{self._wsdl.live}", where=where)
+        exchange.sort_out(reply, where=where)
+        _found(reply.status, where)
+        try:
+            lines = self._wsdl.difference(reply.body)
+        except ValueError:
+            raise TransientError(f"{where}: HTTP {reply.status} without a WSDL; it is tried again") from None
+        if lines:
+            rest = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+            shown = "; ".join([*lines[:_MOST_LINES], *rest])
+            raise OperatorError(
+                f"{where}: the service's is not the pinned {self._wsdl.file.name} any more: {shown}. Put the new one "
+                "into the connector's folder, hold the mapping to it, and write its SHA-256 in manifest.yaml"
+            )
+        self._looked_at = now
 
     def _classified(self, fault: zeep.exceptions.Fault, where: str) -> OnevoiceError:
         text = str(fault.code or "").rpartition(":")[2]

@@ -28,6 +28,8 @@ _STATE = 5
 # MariaDB: no right (to the database, the table, the column), wrong password, no such database, table or column.
 _OPERATOR_CODES = ("1044", "1045", "1049", "1054", "1142", "1143", "1146", "1227", "1698")
 _MARIADB = ("mysql", "mariadb")
+# What a trigger or a rule of the database's own says no to: SIGNAL, RAISE EXCEPTION, CHECK, a view's WITH CHECK OPTION.
+_RULE_STATES = frozenset({"45000", "1644", "4025", "1369", "P0001", "44000"})
 _OPERATOR_WORDS = (
     "no such table",
     "no such column",
@@ -71,6 +73,17 @@ class Instant(TypeDecorator[datetime]):
             return _stored_text(value)
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
         return aware.astimezone(UTC)
+
+
+class Counted(TypeDecorator[int]):
+    """A whole number, in whatever type a database counts: MariaDB gives those without a sign as decimals."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
+        """Read a number."""
+        return None if value is None else int(value)
 
 
 def open_engine(address: str, *, password: str | None, setting: str = "database") -> Engine:
@@ -183,6 +196,8 @@ def _ours(error: SQLAlchemyError, where: str) -> OnevoiceError:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or _mariadb_code(error.orig))
         text = str(error.orig).lower()
+        if state in _RULE_STATES:
+            return RefusedError(f"{where}: a rule of the database's own refuses the values ({state})")
         refused = state.startswith(_OPERATOR_STATES) if len(state) == _STATE else state in _OPERATOR_CODES
         if refused or any(words in text for words in _OPERATOR_WORDS):
             return OperatorError(
@@ -234,7 +249,11 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _mariadb(url: URL) -> Engine:
-    limits = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, max_statement_time = 30"
+    limits = (
+        "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, max_statement_time = 30, "
+        # A value that does not fit is refused, not cut, whatever the server was set up to do.
+        "sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')"
+    )
     return sa.create_engine(
         url,
         hide_parameters=True,

@@ -186,7 +186,7 @@ pair = Table(
     Column("outcome", Text, nullable=False),
     Column("evidence", JsonDocument, nullable=False),
     CheckConstraint("a < b", name="ordered"),
-    CheckConstraint("outcome in ('link', 'review')", name="outcome"),
+    CheckConstraint("outcome in ('trusted', 'link', 'review')", name="outcome"),
     Index(None, "b"),
 )
 

@@ -18,6 +18,7 @@ from onevoice.workers.delivery import Delivery
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.links import Signing
+from onevoice.workers.model import load_model
 from onevoice.workers.relay import Relay
 from onevoice.workers.sync import Sync
 from onevoice.workers.systems import Systems
@@ -68,7 +69,7 @@ def open_hub(config: Config) -> Hub:
     catalog = load_catalog(config)
     rules = config.root / "rules"
     gate = Gate(ConsentRules.load(rules), bounds={system: catalog.clock_bound(system) for system in config.systems})
-    model = Model.load(rules / "identity.yaml")
+    model = load_model(config)
     survivorship = Survivorship.load(rules / "survivorship.yaml")
     store = open_store(reveal(config.store_url))
     if store.dialect == "sqlite":

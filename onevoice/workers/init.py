@@ -43,6 +43,11 @@ host = "127.0.0.1"
 port = 8080
 # public_url = "https://me.example.com"  # where customers reach it: their own page, one-click unsubscribe
 
+# Ids that decide who is who: national_id, register_number, vat_number. Without this they are evidence like any other.
+# [identity]
+# trusted = ["vat_number"]           # equal ones link, unless much speaks against it
+# one_per_customer = ["vat_number"]  # different ones are never one customer
+
 # People who may use the HTTP interface. A secret is a reference, never the value itself.
 # [operators.admin]
 # api_key = {env = "ONEVOICE_ADMIN_KEY"}

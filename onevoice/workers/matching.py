@@ -45,8 +45,13 @@ class MatchedFile:
 
     @property
     def reviews(self) -> int:
-        """Pairs that a person should look at."""
-        return sum(scored.outcome == "review" for scored in self.grouping.pairs.values())
+        """Items for a person: any two customers between whom evidence of review or better stands."""
+        between = {
+            frozenset((self.customers[a[2]], self.customers[b[2]]))
+            for a, b in self.grouping.pairs
+            if self.customers[a[2]] != self.customers[b[2]]
+        }
+        return len(between)
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, str]]:

@@ -5,22 +5,25 @@ there are none, since grouping and golden records are functions of records, pair
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
-from onevoice.identity import Edge, JudgedPair, Member, Model, group, identity_hash, profile
+from onevoice.identity import JudgedPair, Limits, Model, group, identity_hash, profile
 from onevoice.mapping.paths import unflatten
 from onevoice.master import Survivorship, golden_values
 from onevoice.messages import PARTY_TYPES, RecordRef
 from onevoice.store import Store, rows_by_keys
 from onevoice.store.tables import customer, judgement, pair, source_record
+from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record, load_members
+from onevoice.workers.ingest.resolve import edge_of, member_of
+from onevoice.workers.ingest.surroundings import Surroundings
 
 CHUNK = 500
 
@@ -70,7 +73,7 @@ def check_rebuild(
         if store.dialect == "postgresql":
             connection.execute(text("set transaction isolation level repeatable read, read only"))
         parties = _parties(connection)
-        groups = _groups(connection, parties)
+        groups = _groups(connection, parties, model)
         differences = list(_wrong_grouping(parties, groups))
         standing = {row.id: row for row in connection.execute(select(customer.c.id, customer.c.type))}
         differences += _wrong_customers(groups, standing.keys())
@@ -92,21 +95,54 @@ def _parties(connection: Connection) -> dict[UUID, _Party]:
     }
 
 
-def _groups(connection: Connection, parties: dict[UUID, _Party]) -> dict[UUID, frozenset[UUID]]:
+def _groups(connection: Connection, parties: dict[UUID, _Party], model: Model) -> dict[UUID, frozenset[UUID]]:
     """Return customer id -> record ids; a customer goes by the id of its oldest record."""
-    links = select(pair.c.a, pair.c.b, pair.c.score).where(pair.c.outcome == "link")
-    edges = [Edge(a=row.a, b=row.b, score=row.score) for row in connection.execute(links)]
+    links = select(pair.c.a, pair.c.b, pair.c.score, pair.c.outcome).where(pair.c.outcome != "review")
+    edges = [edge_of(row) for row in connection.execute(links)]
     ids = {party.ref: party.id for party in parties.values()}
     judged = [
         JudgedPair(verdict=row.verdict, a=ids[_ref(row, "a")], b=ids[_ref(row, "b")])
         for row in connection.execute(select(judgement).where(judgement.c.retracted_at.is_(None)))
         if _ref(row, "a") in ids and _ref(row, "b") in ids
     ]
-    members = [
-        Member(id=party.id, type=party.type, sort_key=(party.ref.system, party.ref.stream, party.ref.key))
-        for party in parties.values()
-    ]
-    return {min(found): found for found in group(members, edges, judged)}
+    tied = [(edge.a, edge.b) for edge in edges] + [(j.a, j.b) for j in judged if j.verdict == "same"]
+    component = _components(parties, tied)
+    edges_of, judged_of = defaultdict(list), defaultdict(list)
+    for edge in edges:
+        edges_of[component[edge.a]].append(edge)
+    for said in judged:
+        judged_of[component[said.a]].append(said)
+    members_of: dict[UUID, list[UUID]] = defaultdict(list)
+    for record_id, first in component.items():
+        members_of[first].append(record_id)
+    found: dict[UUID, frozenset[UUID]] = {first: frozenset(ids) for first, ids in members_of.items() if len(ids) == 1}
+    several = [first for first, ids in members_of.items() if len(ids) > 1]
+    for start in range(0, len(several), CHUNK):
+        chunk = several[start : start + CHUNK]
+        around = Surroundings(Loaded(connection), model)
+        records = around.loaded.by_ids([i for first in chunk for i in members_of[first]])
+        between = around.between(records)
+        members = [member_of(record, model) for record in records.values()]
+        edges_here = [edge for first in chunk for edge in edges_of[first]]
+        judged_here = [said for first in chunk for said in judged_of[first]]
+        for one in group(members, edges_here, judged_here, Limits.of(model), between):
+            found[min(one)] = one
+    return found
+
+
+def _components(parties: Iterable[UUID], tied: Iterable[tuple[UUID, UUID]]) -> dict[UUID, UUID]:
+    """Return record id -> one of those that it hangs together with, the same for all of them."""
+    leader = {record_id: record_id for record_id in parties}
+
+    def top(record_id: UUID) -> UUID:
+        while leader[record_id] != record_id:
+            leader[record_id] = leader[leader[record_id]]
+            record_id = leader[record_id]
+        return record_id
+
+    for a, b in tied:
+        leader[top(a)] = top(b)
+    return {record_id: top(record_id) for record_id in leader}
 
 
 def _wrong_grouping(parties: dict[UUID, _Party], groups: dict[UUID, frozenset[UUID]]) -> Iterator[Difference]:

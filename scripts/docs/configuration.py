@@ -45,6 +45,9 @@ _MEANING = {
     "hub.secret": "what signs links and receipts; 32 characters or more, to be kept for ever",
     "operators.<name>.api_key": "the bearer key of a person or of Airflow; the name is the actor in what they decide",
     "operators.<name>.roles": 'what this person may lift: roles of `rules/suppression.yaml`, such as `["legal"]`',
+    "identity.trusted": "ids that link two records by themselves, unless much speaks against it (`veto`): some of "
+    "`national_id`, `register_number`, `vat_number`",
+    "identity.one_per_customer": "of these a customer has one: records with two values are never joined, but by people",
     "systems.<name>.connector": "a folder of `connectors/`; `onevoice connector list` shows them",
     "systems.<name>.title": "what people call it",
     "systems.<name>.owner": "who is responsible; Airflow shows it",

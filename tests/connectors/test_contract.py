@@ -63,6 +63,11 @@ def erp_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     }
 
 
+def loyalty_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
+    values = {"database": "mariadb://hub@127.0.0.1:1/loyalty"}
+    return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
 def shop_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {
         "values": {"url": request.getfixturevalue("shop").url},
@@ -99,6 +104,11 @@ def mailbox_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
 
 
+def oscar_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
+    values = {"url": NOWHERE, "username": "hub"}
+    return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
 def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
     values = {"url": NOWHERE, "database": "db", "username": "hub"}
     return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
@@ -107,13 +117,17 @@ def tryton_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
     "asterisk": asterisk_of,
     "mailbox": mailbox_of,
+    "oscar": oscar_of,
     "sample_callcentre": callcentre_of,
     "sample_crm": crm_of,
     "sample_erp": erp_of,
+    "sample_loyalty": loyalty_of,
     "sample_shop": shop_of,
     "tryton": tryton_of,
 }
-WITHOUT_SYSTEM = {"mailbox": ("K1", "K2"), "tryton": ("K1", "K2")}  # the real ones are in tests/systems
+WITHOUT_SYSTEM = dict.fromkeys(
+    ("mailbox", "oscar", "sample_loyalty", "tryton"), ("K1", "K2")
+)  # tests/systems has the rest
 
 
 def test_every_connector_is_examined() -> None:

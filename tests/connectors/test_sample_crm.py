@@ -15,10 +15,10 @@ import pytest
 import requests
 
 import connectors
-from connectors.sample_crm.reader import CrmReader
 from onevoice.errors import ConfigurationError, OperatorError, TransientError
 from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import RecordWriter
+from onevoice.sdk.declarative.soap import SoapReader
 from onevoice.sdk.discovery import discover
 from samples.crm.server import CrmServer
 from samples.crm.service import CrmService
@@ -202,8 +202,8 @@ def test_an_odd_record_is_given_as_it_is_and_its_neighbours_are_read() -> None:
     settings: Any = SimpleNamespace(system="crm", now=lambda: datetime(2025, 6, 1, tzinfo=UTC))
     manifest = discover(Path(connectors.__file__).parent)["sample_crm"]
 
-    def reader(*rows: dict[str, Any]) -> CrmReader:
-        return CrmReader(cast(Any, Answers(*rows)), settings, manifest)
+    def reader(*rows: dict[str, Any]) -> SoapReader:
+        return SoapReader(cast(Any, Answers(*rows)), settings, manifest)
 
     records, cursor = read_all(reader(good, timeless, nameless), "Contact")
     assert [(record.key, record.version) for record in records] == [

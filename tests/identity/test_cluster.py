@@ -1,14 +1,35 @@
 import random
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onevoice.identity import Edge, JudgedPair, Member, group
+from onevoice.identity import Edge, JudgedPair, Limits, Member
+from onevoice.identity import group as group_by_rules
 
 
 def members(*numbers: int, record_type: str = "person") -> list[Member]:
     return [Member(id=number, type=record_type, sort_key=("crm", "Contact", f"{number:04d}")) for number in numbers]
+
+
+def group(
+    records: Sequence[Member],
+    edges: Sequence[Edge],
+    judgements: Sequence[JudgedPair],
+    *,
+    scores: dict[tuple[int, int], float] | None = None,
+    bridge: float = -1e9,
+    max_size: int = 99,
+) -> list[frozenset[Any]]:
+    """Group; `scores` has the scores of pairs without an edge, 0 where it has none."""
+    found = {(e.a, e.b): e.score for e in edges} | (scores or {})
+
+    def between(a: int, b: int) -> float:
+        return found.get((a, b), found.get((b, a), 0.0))
+
+    return group_by_rules(records, edges, judgements, Limits(bridge=bridge, max_size=max_size, link=15.0), between)
 
 
 def same(a: int, b: int) -> JudgedPair[int]:
@@ -109,3 +130,56 @@ def _joins_by_flooding(pairs: set[tuple[int, int]]) -> int:
             border = {number for number in waiting if any({number, other} in map(set, pairs) for other in border)}
             waiting -= border
     return 10 - components
+
+
+TWO_PAIRS = [Edge(a=1, b=2, score=40), Edge(a=3, b=4, score=39)]
+
+
+def test_a_weak_bridge_between_two_groups_is_not_taken() -> None:
+    bridge = Edge(a=2, b=3, score=20)
+    assert group(members(1, 2, 3, 4), [*TWO_PAIRS, bridge], [], bridge=6) == [frozenset({1, 2}), frozenset({3, 4})]
+    assert group(members(1, 2, 3, 4), [*TWO_PAIRS, bridge], [], bridge=5) == [frozenset({1, 2, 3, 4})]
+
+
+def test_evidence_against_counts_on_a_bridge() -> None:
+    edges = [*TWO_PAIRS, Edge(a=2, b=3, score=20)]
+    found = group(members(1, 2, 3, 4), edges, [], bridge=0, scores={(1, 4): -21.0})
+    assert found == [frozenset({1, 2}), frozenset({3, 4})]
+
+
+def test_a_single_record_stands_on_its_edge_and_a_judgement_on_nothing_else() -> None:
+    found = group(members(1, 2, 3), [Edge(a=1, b=2, score=40), Edge(a=2, b=3, score=15)], [], bridge=99)
+    assert found == [frozenset({1, 2, 3})]
+    assert group(members(1, 2, 3, 4), TWO_PAIRS, [same(1, 3)], bridge=99) == [frozenset({1, 2, 3, 4})]
+
+
+def numbered(number: int, value: str) -> Member:
+    return Member(id=number, type="person", sort_key=("crm", "Contact", f"{number:04d}"), own=[("national_id", value)])
+
+
+def test_two_values_of_an_id_that_a_customer_has_one_of_keep_customers_apart() -> None:
+    records = [numbered(1, "A"), *members(2), numbered(3, "B")]
+    edges = [Edge(a=1, b=2, score=30), Edge(a=2, b=3, score=29)]
+    assert group(records, edges, []) == [frozenset({1, 2}), frozenset({3})]
+    assert group(records, edges, [same(1, 3)]) == [frozenset({1, 2, 3})]
+
+
+def test_a_trusted_id_comes_before_any_score_and_after_judgements() -> None:
+    edges = [Edge(a=1, b=2, score=-3, trusted=True), Edge(a=2, b=3, score=99)]
+    assert group(members(1, 2, 3), edges, [different(1, 3)]) == [frozenset({1, 2}), frozenset({3})]
+    assert group(members(1, 2, 3), edges, [different(1, 3), same(2, 3)]) == [frozenset({1}), frozenset({2, 3})]
+
+
+def test_a_group_that_is_too_large_is_taken_apart_by_a_higher_mark() -> None:
+    chain = [Edge(a=n, b=n + 1, score=20.0 + (n % 2)) for n in range(5)]
+    found = group(members(*range(6)), chain, [], max_size=2)
+    assert found == [frozenset({0}), frozenset({1, 2}), frozenset({3, 4}), frozenset({5})]
+    assert group(members(*range(6)), chain, [], max_size=6) == [frozenset(range(6))]
+
+
+def test_trusted_ids_give_way_last_and_judgements_never() -> None:
+    trusted = [Edge(a=n, b=n + 1, score=0, trusted=True) for n in range(3)]
+    scored = [Edge(a=0, b=3, score=50)]
+    assert group(members(*range(4)), [*trusted, *scored], [], max_size=3) == [frozenset({n}) for n in range(4)]
+    said = [same(n, n + 1) for n in range(3)]
+    assert group(members(*range(4)), scored, said, max_size=3) == [frozenset(range(4))]

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onevoice.identity import score, weigh
+from onevoice.identity import Model, score, weigh
 from tests.identity.people import judge, person, seen, shipped_model
 
 HOME = {"street": "14 Mill Lane", "phone": "+441614960123", "email": "marshalls@example.com"}
@@ -167,3 +169,19 @@ def test_an_initial_in_one_home_is_for_a_person_to_decide() -> None:
 def test_an_initial_may_stand_for_a_short_form() -> None:
     own = {"email": "bill@example.com", "phone": "+447400123456"}
     assert judge(person("B.", "Marshall", **own), person("William", "Marshall", **own)).outcome == "link"
+
+
+def trusting(**more: object) -> Model:
+    return replace(shipped_model(), trusted=frozenset({"national_id"}), **more)  # type: ignore[arg-type]
+
+
+def test_a_trusted_id_links_whatever_the_score_unless_too_much_speaks_against_it() -> None:
+    one = {**person("Anna", "Marshall", born="1974-03-18"), "national_id": "QQ 12 34 56 C"}
+    married = {**person("Anna", "Jones"), "national_id": "QQ123456C"}
+    other = {**person("Peter", "Jones", born="1999-12-01"), "national_id": "QQ123456C"}
+    model = trusting()
+    assert score(seen(one), seen(married), model, {}).outcome == "trusted"
+    assert score(seen(one), seen(other), model, {}).outcome == "review"
+    assert score(seen(one), seen(person("Anna", "Jones")), model, {}).outcome == "apart"
+    weighed = weigh(seen(one), seen(married), model, {})
+    assert weighed == score(seen(one), seen(married), model, {})

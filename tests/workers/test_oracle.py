@@ -12,18 +12,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from onevoice.identity import Profile, holders_of, profile
+from onevoice.identity import Profile, cluster, holders_of, profile
 from onevoice.messages import Envelope, RecordRef
 from onevoice.store import open_store
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
-from onevoice.workers.ingest import compare
+from onevoice.workers.ingest import compare, surroundings
 from onevoice.workers.oracle import check_oracle
 from tests.workers.walk import Walk, crm, envelope, sample_hub, shop
 
-CAP, HOUSEHOLD = 5, 2
+CAP, HOUSEHOLD, BRIDGE, LARGEST = 5, 2, 18.0, 4
 EXAMPLES, LEAST = 100, 50
-LOW_LIMITS = {"cap": CAP, "household_limit": HOUSEHOLD}
+LOW_LIMITS = {"cap": CAP, "household_limit": HOUSEHOLD, "max_size": LARGEST}
 
 PEOPLE = st.builds(
     dict,
@@ -62,7 +62,8 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Walk]:
         store = open_store("sqlite://")
         store.create_tables()
         made = Walk(store, config, catalog)
-        made.ingest.model = replace(made.ingest.model, **LOW_LIMITS)
+        model = replace(made.ingest.model, **LOW_LIMITS)
+        made.ingest.model = replace(model, marks=replace(model.marks, bridge=BRIDGE))
         return made
 
     return walk
@@ -82,8 +83,16 @@ def crossings(walk: Walk) -> dict[str, tuple[bool, bool]]:
     }
 
 
+def held(walk: Walk) -> dict[tuple[Any, Any], bool]:
+    """Of each two records that the evidence links: whether a rule of grouping keeps them apart all the same."""
+    customers = {row.id: row.customer_id for row in walk.rows(t.source_record)}
+    links = [row for row in walk.rows(t.pair) if row.outcome == "link"]
+    return {(row.a, row.b): customers[row.a] != customers[row.b] for row in links}
+
+
 def run(walk: Walk, people: list[dict[str, Any]], batch: int, said: tuple[int, int] | None, seen: Counter[str]) -> None:
     before: dict[str, tuple[bool, bool]] = {}
+    stood: dict[tuple[Any, Any], bool] = {}
     for start in range(0, len(people), batch):
         walk.take(*[arrival(person, 1 + start + n) for n, person in enumerate(people[start : start + batch])])
         after = crossings(walk)
@@ -92,6 +101,11 @@ def run(walk: Walk, people: list[dict[str, Any]], batch: int, said: tuple[int, i
                 if was != now:
                     seen[f"{name} {'up' if now else 'down'}"] += 1
         before = after
+        links = held(walk)
+        for pair in stood.keys() & links.keys():
+            if stood[pair] != links[pair]:
+                seen[f"bridge {'held' if links[pair] else 'taken'}"] += 1
+        stood = links
     if said is not None:
         a, b = (RecordRef(system="shop", stream="customers", key=str(n)) for n in said)
         Judging(walk.store, walk.ingest).say("same", a, b, actor="ann", reason="told")
@@ -125,9 +139,8 @@ def explore(make: Callable[[], Walk], *, shrink: bool = True) -> Counter[str]:
 
 def test_live_matching_ends_where_all_pairs_end_while_limits_are_crossed_both_ways(make: Callable[[], Walk]) -> None:
     seen = explore(make)
-    assert {name: seen[name] >= LEAST for name in ("cap up", "cap down", "household up", "household down")} == {
-        "cap up": True, "cap down": True, "household up": True, "household down": True,
-    }, seen  # fmt: skip
+    crossed = ("cap up", "cap down", "household up", "household down", "bridge held", "bridge taken")
+    assert {name for name in crossed if seen[name] < LEAST} == set(), seen
 
 
 def test_mutant_that_reopens_nothing_when_a_limit_is_crossed_is_caught(
@@ -151,13 +164,19 @@ def test_mutant_that_stops_at_the_first_hit_is_caught(
         explore(make, shrink=False)
 
 
+def test_mutant_that_takes_weak_bridges_is_caught(make: Callable[[], Walk], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster._Taking, "_carries", lambda *_: True)
+    with pytest.raises(AssertionError):
+        explore(make, shrink=False)
+
+
 def test_mutant_that_caps_by_arrival_is_caught(make: Callable[[], Walk], monkeypatch: pytest.MonkeyPatch) -> None:
-    rows_up_to = compare.rows_up_to
+    rows_up_to = surroundings.rows_up_to
 
     def earliest(*what: Any, most: int, **rest: Any) -> Any:
         return rows_up_to(*what, most=min(most, CAP - 2), **rest)
 
-    monkeypatch.setattr(compare, "rows_up_to", earliest)
+    monkeypatch.setattr(surroundings, "rows_up_to", earliest)
     with pytest.raises(AssertionError):
         explore(make, shrink=False)
 

@@ -37,6 +37,7 @@ class SqlLog:
         self._overlap = overlap
         self._size = size
         self._where = where
+        self._given: set[tuple[str, str]] = set()
 
     def read(self, cursor: Json | None) -> Iterator[Page]:
         """Yield all rows where the cursor is None or of a first read, then the rows that changed since."""
@@ -64,6 +65,8 @@ class SqlLog:
             if not records:
                 return
             row = records[-1].key
+            near = version_text(int(after.back(self._overlap).time))
+            self._given |= {(record.key, record.version) for record in records if record.version > near}
             yield Page(records=records, cursor={**after.cursor(), "row": row})
 
     def _changes(self, after: Keyset) -> Iterator[Page]:
@@ -88,7 +91,8 @@ class SqlLog:
                 return
             start = rows[-1]["onevoice_last"]
             furthest = max(furthest, start)
-            yield Page(records=[self._record(row) for row in rows], cursor=Keyset(version_text(furthest), "").cursor())
+            records = [record for record in map(self._record, rows) if (record.key, record.version) not in self._given]
+            yield Page(records=records, cursor=Keyset(version_text(furthest), "").cursor())
 
     def _record(self, row: sa.RowMapping) -> SourceRecord:
         if row[self._table.key.name] is not None:

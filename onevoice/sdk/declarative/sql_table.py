@@ -17,7 +17,7 @@ from onevoice.errors import OperatorError, RefusedError
 from onevoice.messages import Json, SourceRecord
 from onevoice.sdk.declarative.version import NO_VERSION_FIELD
 from onevoice.sdk.plain import instant, plain
-from onevoice.sdk.sql import Instant
+from onevoice.sdk.sql import Counted, Instant
 from onevoice.versions import version_text
 
 _FORMS: Mapping[type[Any], Json] = {
@@ -81,7 +81,8 @@ class SqlTable:
     def record(self, row: RowMapping) -> SourceRecord:
         """Return the record of a row."""
         version = version_text(row["onevoice_version"])
-        data = {column.name: plain(row[column.name]) for column in self.columns}
+        # Names that the database describes are a kind of text of their own, which JSON does not take.
+        data = {str(column.name): plain(row[column.name]) for column in self.columns}
         if self.log is not None:
             data[NO_VERSION_FIELD] = row["onevoice_version"]
         elif not self.counted:
@@ -114,10 +115,10 @@ class SqlTable:
     def _version(self) -> sa.ColumnElement[Any]:
         if self.log is None:
             column: sa.ColumnElement[Any] = self.table.c[self._declared["version"]]
-            return column if self.counted else sa.type_coerce(column, Instant())
+            return sa.type_coerce(column, Counted() if self.counted else Instant())
         key, number = self.log
         last = sa.select(sa.func.max(number)).where(key == self.key).correlate(self.table).scalar_subquery()
-        return sa.func.coalesce(last, 0)
+        return sa.type_coerce(sa.func.coalesce(last, 0), Counted())
 
     def _value(self, name: str, value: Any, where: str) -> Any:
         if name not in self.writable:

@@ -10,7 +10,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from onevoice.identity import EvidenceRow, Model, Profile, block_keys, explain_pair, holders_of, profile
+from onevoice.identity import (
+    EvidenceRow,
+    Model,
+    Profile,
+    block_keys,
+    declared_ids,
+    explain_pair,
+    holders_of,
+    profile,
+)
 from onevoice.identity.explain import WORDS
 from onevoice.master import Survivorship, ValueRow, explain, golden
 from onevoice.messages import RecordRef
@@ -30,7 +39,8 @@ class PairExplanation:
     """Why two records are one customer, or are not.
 
     Attributes:
-        outcome: what the evidence says by itself: "link", "review" or "apart"; None where it was never looked at.
+        outcome: what the evidence says by itself: "trusted", "link", "review" or "apart"; None where it was never
+            looked at.
         together: whether they are one customer now.
         evidence: every comparison in which both sides had a value; empty where they were never compared.
         words: the answer in one sentence.
@@ -106,7 +116,10 @@ def explain_pairs(
     total = evidence[-1].total if evidence else 0.0
     stored = rows_by_keys(connection, pair, list(pair.c), key=["a", "b"], keys=[(min(a.id, b.id), max(a.id, b.id))])
     outcome = stored[0].outcome if stored else "apart"
-    return _explained(a, b, outcome=outcome, score=total, evidence=evidence, judgements=judgements)
+    held = ""
+    if outcome in ("link", "trusted") and a.customer_id != b.customer_id:
+        held = _held(connection, a.customer_id, b.customer_id, model)
+    return _explained(a, b, outcome=outcome, score=total, evidence=evidence, judgements=judgements, held=held)
 
 
 def load_record(connection: Connection, record_id: UUID) -> Record | None:
@@ -123,6 +136,7 @@ def _explained(
     score: float,
     evidence: tuple[EvidenceRow, ...],
     judgements: Collection[Judgement],
+    held: str = "",
 ) -> PairExplanation:
     about = tuple(judged for judged in judgements if {judged.a, judged.b} == {a.ref, b.ref})
     together = a.customer_id == b.customer_id
@@ -134,16 +148,37 @@ def _explained(
         score=score,
         evidence=evidence,
         judgements=about,
-        words=_sentence(together, outcome, score, about),
+        words=_sentence(together, outcome, score, about, held),
     )
 
 
-def _sentence(together: bool, outcome: str, score: float, about: Collection[Judgement]) -> str:
+def _held(connection: Connection, one: UUID | None, other: UUID | None, model: Model) -> str:
+    """Say what keeps the customers of two records apart that the evidence would link."""
+    ones, others = (members_of(connection, customer) if customer else [] for customer in (one, other))
+    here, there = ({m.ref for m in members} for members in (ones, others))
+    for judged in standing_at(connection, here | there):
+        crosses = (judged.a in here and judged.b in there) or (judged.b in here and judged.a in there)
+        if judged.verdict == "different" and crosses:
+            return "a judgement stands between their customers"
+    for name in sorted(model.one_per_customer):
+        a, b = (
+            {i for m in members for i in declared_ids(profile(m.canonical, m.type, model), [name])}
+            for members in (ones, others)
+        )
+        if a and b and not a <= b and not b <= a:
+            return f"their customers have different values of {name}, of which a customer has one"
+    if len(ones) + len(others) > model.max_size:
+        return f"one customer of more than {model.max_size} records is taken apart by a higher link mark"
+    return f"all pairs between their customers have less than {model.marks.bridge:g} bits on average"
+
+
+def _sentence(together: bool, outcome: str, score: float, about: Collection[Judgement], held: str) -> str:
     if about:
         said = "one" if next(iter(about)).verdict == "same" else "not one"
         return f"a person judged them {said}, which outranks the evidence ({score:g} bits)"
-    if outcome == "link":
-        return f"the evidence links them ({score:g} bits){'' if together else ', but a judgement stands between them'}"
+    if outcome in ("link", "trusted"):
+        what = "a trusted id links them" if outcome == "trusted" else "the evidence links them"
+        return f"{what} ({score:g} bits){f', but {held}' if held else ''}"
     found = f"the evidence is {'for a person to judge' if outcome == 'review' else 'too weak'} ({score:g} bits)"
     return f"{found}; other records tie them together" if together else found
 

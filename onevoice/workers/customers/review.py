@@ -76,7 +76,7 @@ def review_items(connection: Connection, gate: Gate, *, limit: int) -> list[Revi
         a, b = row.a_customer, row.b_customer
         items.append(
             ReviewItem(
-                kind="bridge" if row.outcome == "link" else "review",
+                kind="review" if row.outcome == "review" else "bridge",
                 a=RecordRef(system=row.a_system, stream=row.a_stream, key=row.a_key),
                 b=RecordRef(system=row.b_system, stream=row.b_stream, key=row.b_key),
                 customers=(a, b),

@@ -36,6 +36,7 @@ from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
+from onevoice.workers.ingest.surroundings import Surroundings
 from onevoice.workers.ingest.trial import begin_trial, end_trial
 from onevoice.workers.marks import Marks, hold_marks, load_marks, save_marks
 from onevoice.workers.outbox import tell
@@ -186,7 +187,7 @@ class Ingest:
         """
         now = datetime.now(UTC)
         loaded = Loaded(connection)
-        regrouping = regroup(loaded, customers, {})
+        regrouping = regroup(Surroundings(loaded, self.model), customers, {})
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         tell(connection, customer_events(merged, now=now))

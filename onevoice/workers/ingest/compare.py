@@ -6,38 +6,29 @@ they share did, or a block key became too crowded to use, or usable again.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, profile, weigh
-from onevoice.store import count_by_key, delete_by_keys, delete_pairs, rows_by_keys, rows_up_to, upsert
+from onevoice.store import delete_by_keys, delete_pairs, rows_by_keys, upsert
 from onevoice.store.tables import pair, record_key
-from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
-
-_POINTS = ("email:", "phone:")
-
-Number: TypeAlias = int
-"""A record's id as a plain number: sets of these are several times as fast as sets of UUIDs, and sort alike."""
+from onevoice.workers.ingest.surroundings import POINTS, Number, Surroundings
 
 
-def compare(
-    loaded: Loaded, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile], model: Model
-) -> dict[UUID, Record]:
+def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> dict[UUID, Record]:
     """Bring block keys and pairs up to date; returns the other records that were compared anew.
 
     Args:
-        loaded: what the batch has read so far, the changed records included.
+        around: of this batch; the changed records are loaded, and no key was looked up yet.
         changed: the records whose identity changed.
         now: their profiles.
     """
-    connection = loaded.connection
+    connection, model = around.loaded.connection, around.model
+    around.profiles |= {i.int: one for i, one in now.items()}
     before = {r.id.int: profile(r.stored, r.type, model) for r in changed.values() if r.stored is not None}
-    around = _Surroundings(loaded, model, profiles={i.int: one for i, one in now.items()})
     keys = {number: block_keys(one) for number, one in around.profiles.items()}
     held_before, held_now = _by_key({number: block_keys(one) for number, one in before.items()}), _by_key(keys)
     _reindex(connection, changed, held_now)
@@ -47,54 +38,6 @@ def compare(
     around.look(key for number in stirred for key in keys[number])
     _rescore(connection, changed, keys, around, model)
     return {around.records[number].id: around.records[number] for number in stirred}
-
-
-@dataclass(slots=True)
-class _Surroundings:
-    """Who holds the keys: `held` has the usable ones, `crowded` how many hold each of those that too many do."""
-
-    loaded: Loaded
-    model: Model
-    profiles: dict[Number, Profile]
-    records: dict[Number, Record] = field(default_factory=dict)
-    held: dict[str, set[Number]] = field(default_factory=dict)
-    crowded: dict[str, int] = field(default_factory=dict)
-    people: dict[str, int] = field(default_factory=dict)
-
-    def look(self, keys: Iterable[str]) -> None:
-        """Find the holders of those keys that were not looked at yet, and the people on each contact point."""
-        asked = sorted(set(keys) - self.held.keys() - self.crowded.keys())
-        columns, connection = [record_key.c.key, record_key.c.record_id], self.loaded.connection
-        found: dict[str, set[Number]] = {key: set() for key in asked}
-        for row in rows_up_to(connection, record_key, columns, key="key", keys=asked, most=self.model.cap + 1):
-            found[row.key].add(row.record_id.int)
-        crowded = [key for key, numbers in found.items() if len(numbers) > self.model.cap]
-        self.crowded |= count_by_key(connection, record_key, key="key", keys=crowded)
-        for key in crowded:
-            del found[key]
-        self._load(set().union(*found.values()))
-        self.held |= found
-        self.people |= {
-            key: holders_of([self.profiles[number] for number in numbers], self.model)
-            for key, numbers in found.items()
-            if key.startswith(_POINTS)
-        }
-        # Too many to count one by one: nobody's own.
-        self.people |= dict.fromkeys(crowded, self.model.cap + 1)
-
-    def holders(self, keys: Collection[str]) -> set[Number]:
-        """Return all holders of keys, crowded or not."""
-        columns = [record_key.c.record_id]
-        rows = rows_by_keys(self.loaded.connection, record_key, columns, key=["key"], keys=[(key,) for key in keys])
-        found = {row.record_id.int for row in rows}
-        self._load(found)
-        return found
-
-    def _load(self, numbers: set[Number]) -> None:
-        missing = [UUID(int=number) for number in numbers - self.profiles.keys()]
-        for record in self.loaded.by_ids(missing).values():
-            self.records[record.id.int] = record
-            self.profiles[record.id.int] = profile(record.canonical, record.type, self.model)
 
 
 def _by_key(keys: Mapping[Number, Iterable[str]]) -> dict[str, set[Number]]:
@@ -127,7 +70,7 @@ def _reindex(connection: Connection, changed: Mapping[UUID, Record], held: Mappi
 
 
 def _stirred(
-    around: _Surroundings,
+    around: Surroundings,
     before: Mapping[Number, Profile],
     held_before: Mapping[str, set[Number]],
     held_now: Mapping[str, set[Number]],
@@ -141,7 +84,7 @@ def _stirred(
             continue
         if len(others) + len(left) > model.cap:
             stirred |= others  # it was crowded
-        elif key.startswith(_POINTS):
+        elif key.startswith(POINTS):
             people = holders_of([*(around.profiles[i] for i in others), *(before[i] for i in left)], model)
             if _kind(people, model) != _kind(around.people[key], model):
                 stirred |= others
@@ -163,7 +106,7 @@ def _rescore(
     connection: Connection,
     changed: Mapping[UUID, Record],
     keys: Mapping[Number, Iterable[str]],
-    around: _Surroundings,
+    around: Surroundings,
     model: Model,
 ) -> None:
     """Score the pairs of the records with these keys anew, and keep those that are not apart."""

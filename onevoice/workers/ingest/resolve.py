@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
 from onevoice.identity import (
     Edge,
     JudgedPair,
+    Limits,
     Member,
     Model,
     Profile,
+    declared_ids,
     group,
     identity_hash,
     profile,
@@ -23,6 +26,9 @@ from onevoice.store.tables import judgement, pair, source_record
 from onevoice.workers.ingest.compare import compare
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
+from onevoice.workers.ingest.surroundings import Surroundings
+
+_log = structlog.get_logger(__name__)
 
 _A = ("a_system", "a_stream", "a_key")
 _B = ("b_system", "b_stream", "b_key")
@@ -61,25 +67,31 @@ def resolve(loaded: Loaded, records: Sequence[Record], model: Model) -> Regroupi
             profiles[record.id] = seen
     if not changed:
         return Regrouping(customers=frozenset(), records=())
-    stirred = compare(loaded, changed, profiles, model)
+    around = Surroundings(loaded, model)
+    stirred = compare(around, changed, profiles)
     customers = {r.customer_id for r in (*changed.values(), *stirred.values()) if r.customer_id}
-    return regroup(loaded, customers, changed)
+    return regroup(around, customers, changed)
 
 
-def regroup(loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
+def regroup(around: Surroundings, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
     """Group anew all records of the customers and of those that pairs or judgements tie to them.
 
     Args:
+        around: what was read so far.
+        customers: whose records to group.
         known: records of this batch, as they stand in memory; their `customer_id` is set here.
     """
-    members, edges, judged = _component(loaded, customers, known)
+    model = around.model
+    members, edges, judged = _component(around.loaded, customers, known)
     by_ref = {record.ref: record.id for record in members.values()}
-    listed = [Member(id=r.id, type=r.type, sort_key=(r.ref.system, r.ref.stream, r.ref.key)) for r in members.values()]
+    listed = [member_of(record, model) for record in members.values()]
     pairs = [JudgedPair(verdict=v, a=by_ref[a], b=by_ref[b]) for v, a, b in judged if a in by_ref and b in by_ref]
     moved: list[Record] = []
     touched: set[UUID] = set()
-    for group_members in group(listed, edges, pairs):
+    for group_members in group(listed, edges, pairs, Limits.of(model), around.between(members)):
         customer = min(group_members)
+        if len(group_members) > model.max_size:
+            _log.warning("customer too large by judgements", customer=str(customer), records=len(group_members))
         for record_id in group_members:
             record = members[record_id]
             if record.customer_id != customer or record.fresh:
@@ -88,6 +100,18 @@ def regroup(loaded: Loaded, customers: Collection[UUID], known: Mapping[UUID, Re
                 record.customer_id = customer
                 record.touched = True
     return Regrouping(customers=frozenset(touched), records=tuple(moved))
+
+
+def member_of(record: Record, model: Model) -> Member[UUID]:
+    """Return a record as grouping takes it."""
+    ref, single = record.ref, model.one_per_customer
+    own = declared_ids(profile(record.canonical, record.type, model), single) if single else ()
+    return Member(id=record.id, type=record.type, sort_key=(ref.system, ref.stream, ref.key), own=own)
+
+
+def edge_of(row: Any) -> Edge[UUID]:
+    """Return a stored pair that links, as grouping takes it."""
+    return Edge(a=row.a, b=row.b, score=row.score, trusted=row.outcome == "trusted")
 
 
 def _component(
@@ -125,7 +149,7 @@ def _links(connection: Connection, ids: Collection[UUID]) -> list[Edge[UUID]]:
         *rows_by_keys(connection, pair, columns, key=["a"], keys=keys),
         *rows_by_keys(connection, pair, columns, key=["b"], keys=keys),
     ]
-    return [Edge(a=row.a, b=row.b, score=row.score) for row in rows if row.outcome == "link"]
+    return [edge_of(row) for row in rows if row.outcome != "review"]
 
 
 def _judgements(connection: Connection, refs: Iterable[RecordRef]) -> list[tuple[str, RecordRef, RecordRef]]:
