@@ -16,7 +16,7 @@ from benchmarks.contenders import WARM_SECONDS, BenchmarkError, Outcome, run_flo
 from benchmarks.ground import Ground, remove
 from benchmarks.messages import Message, message_of
 from benchmarks.mixes import mix_a, mix_b
-from benchmarks.population import Known, Population, Told
+from benchmarks.population import Known, Population
 from benchmarks.report import Report, machine_facts
 from onevoice.errors import OnevoiceError
 
@@ -107,11 +107,9 @@ def _measure(
 def _hub(
     ground: Ground, step: "_Steps", name: str, present: list[Known], messages: list[Message], seconds: float
 ) -> Outcome:
-    standing: Iterator[Told] = itertools.chain(
-        (one for known in present for one in known.records), (message.told for message in messages)
-    )
+    standing = (one for known in present for one in known.records)
     title = f"mix {name.upper()}"
-    place = step.during(f"hub: {title}, its place", lambda _: ground.hub(f"mix_{name}", standing))
+    place = step.during(f"hub: {title}, its place", lambda _: ground.hub(f"mix_{name}", standing, messages))
     return step.during(f"hub: {title}", lambda tick: run_hub(ground, f"hub, {title}", place, messages, seconds, tick))
 
 

@@ -24,6 +24,7 @@ from benchmarks.feed import Feeder, fill
 from benchmarks.ground import PROJECT, Ground, HubPlace
 from benchmarks.messages import PREFIX, Message
 from benchmarks.meter import Meter
+from benchmarks.target import Told
 
 WARM_SECONDS = 3.0
 EARLY_SECONDS = 10.0
@@ -94,7 +95,7 @@ def run_hub(
     """
     with ExitStack() as stack, psycopg.connect(place.dsn, autocommit=True) as connection:
         hubs = {name: stack.enter_context(_onevoice(place, name, roles)) for name, roles in ROLES.items()}
-        feeder = Feeder(place.amqp, messages)
+        feeder = Feeder(place.amqp, messages, Told(place.config.parent))
         feeder.start()
         stack.callback(feeder.stop)
         began = _first_commit(connection, hubs, tick)

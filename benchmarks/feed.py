@@ -12,6 +12,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from benchmarks.messages import Message
+from benchmarks.target import Told
 from onevoice.bus.topology import RECORDS_QUEUE
 
 AHEAD = 2_000
@@ -34,12 +35,13 @@ def fill(url: str, queue: str, messages: Sequence[Message]) -> None:
 class Feeder(threading.Thread):
     """Keeps the hub's ingest queue filled until it is stopped or out of messages; `fed` counts what it gave."""
 
-    def __init__(self, url: str, messages: Sequence[Message]) -> None:
+    def __init__(self, url: str, messages: Sequence[Message], told: Told) -> None:
         super().__init__(name="feeder", daemon=True)
         self.fed = 0
         self.fault: Exception | None = None
         self._url = url
         self._messages = messages
+        self._told = told
         self._stop_asked = threading.Event()
 
     def run(self) -> None:
@@ -65,7 +67,9 @@ class Feeder(threading.Thread):
         channel = connection.channel()
         while not self._stop_asked.is_set() and self.fed < len(self._messages):
             lacking = AHEAD - _depth(channel, RECORDS_QUEUE)
-            for message in self._messages[self.fed : self.fed + max(0, lacking)]:
+            some = self._messages[self.fed : self.fed + max(0, lacking)]
+            self._told.count = self.fed + len(some)
+            for message in some:
                 channel.basic_publish(message.exchange, message.routing_key, message.body, _properties(message))
                 self.fed += 1
             connection.process_data_events(0)

@@ -2,13 +2,15 @@
 
     with Ground(folder) as ground:
         ground.load(present, progress)
-        ground.hub("mix_a", messages)      # a database and a virtual host of its own, ready to run
+        ground.hub("mix_a", present, messages)   # a database and a virtual host of its own, ready to run
 
 The rule: contenders share the two servers, and nothing else; every hub starts from a copy of the same loaded database.
 """
 
+import itertools
 import secrets
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from onevoice.config import load_config
 from onevoice.consent import ConsentRules, Gate
 from onevoice.identity import Model
 from onevoice.master import Survivorship
+from onevoice.messages import Json
 from onevoice.store import Lease, Store, open_store
 from onevoice.store.migrate import upgrade
 from onevoice.testing.servers import PrivatePostgres, PrivateRabbit
@@ -93,19 +96,22 @@ class Ground:
         with psycopg.connect(self.dsn(PRESENT), autocommit=True) as connection:
             connection.execute("vacuum analyze")
 
-    def hub(self, name: str, standing: Iterable[Told]) -> HubPlace:
-        """Make the place of one hub: a copy of the loaded database, and targets that hold the last of `standing`."""
+    def hub(self, name: str, present: Iterable[Told], messages: Sequence[Message]) -> HubPlace:
+        """Make the place of one hub: a copy of the loaded database, and targets that hold what is present.
+
+        Args:
+            messages: what the systems will tell; with each of them its record changes in its target.
+        """
         self.postgres.create_database(name, template=PRESENT)
         amqp = self.rabbit.url(self.rabbit.create_vhost(name))
-        latest: dict[str, dict[str, dict[str, Told]]] = {}
-        for one in standing:
-            latest.setdefault(one.system, {}).setdefault(one.record.stream, {})[one.record.key] = one
-        for system, streams in latest.items():
-            folder = self.folder / name / system
-            folder.mkdir(parents=True)
-            for stream, records in streams.items():
-                held = (one.record for one in records.values())
-                write_lines(folder / f"{stream}.tsv", ((r.key, r.version, r.data or {}) for r in held))
+        held: dict[Path, list[tuple[int, str, str, Json]]] = defaultdict(list)
+        told = ((number, message.told) for number, message in enumerate(messages, 1))
+        for since, one in itertools.chain(((0, one) for one in present), told):
+            path = self.folder / name / one.system / f"{one.record.stream}.tsv"
+            held[path].append((since, one.record.key, one.record.version, one.record.data or {}))
+        for path, lines in held.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_lines(path, lines)
         config = self._write_config(name, self.postgres.url(name), amqp)
         connection = pika.BlockingConnection(pika.URLParameters(amqp))
         topology_of(load_config(config), self.catalog()).declare(connection.channel())

@@ -7,7 +7,7 @@ from onevoice.bus.envelope import (
     envelope_json,
     parse_envelope,
     parse_work,
-    work_json,
+    work_messages,
 )
 from onevoice.bus.opening import open_bus
 from onevoice.bus.port import Bus, Consumer, Delivery
@@ -29,6 +29,6 @@ __all__ = [
     "open_bus",
     "parse_envelope",
     "parse_work",
-    "work_json",
+    "work_messages",
     "work_queue",
 ]

@@ -6,6 +6,8 @@ broker has checked; the body must agree with it. No reason holds a value from th
 
 import json
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,6 +19,7 @@ from onevoice.errors import RecordError
 from onevoice.messages import Envelope, Event, Json, Lane, Work
 
 MESSAGE_LIMIT = 1 << 20
+WORKS_IN_MESSAGE = 100
 PUBLISH_LIMIT = 12 << 20
 """RabbitMQ 4 refuses 16 MiB; up to here a body over `MESSAGE_LIMIT` still reaches quarantine whole."""
 MAX_DEPTH = 64
@@ -156,24 +159,36 @@ def envelope_identity(body: bytes, routing_key: str) -> EnvelopeIdentity:
     )
 
 
-def work_json(work: Work) -> bytes:
-    """Return one piece of work as JSON."""
-    return orjson.dumps({"system": work.system, "lane": work.lane.value, "stream": work.stream, "target": work.target})
+def work_messages(works: Iterable[Work]) -> Iterator[tuple[str, Lane, bytes]]:
+    """Yield system, lane and body of the messages that carry the works, many in one, in their order."""
+    together: dict[tuple[str, Lane], list[tuple[str, str]]] = defaultdict(list)
+    for work in works:
+        together[work.system, work.lane].append((work.stream, work.target))
+    for (system, lane), targets in together.items():
+        for at in range(0, len(targets), WORKS_IN_MESSAGE):
+            some = targets[at : at + WORKS_IN_MESSAGE]
+            yield system, lane, orjson.dumps({"system": system, "lane": lane.value, "targets": some})
 
 
-def parse_work(body: bytes) -> Work:
-    """Return the work in a message.
+def parse_work(body: bytes) -> list[Work]:
+    """Return the works in a message.
 
     Raises:
-        RecordError: it is none.
+        RecordError: it holds none.
     """
     event = _document(body)
-    lane = _text(event, "lane")
+    lane, system, targets = _text(event, "lane"), _text(event, "system"), event.get("targets")
     if lane not in _LANES:
         raise RecordError("lane is none of the two", pointers=("/lane",))
-    return Work(
-        system=_text(event, "system"), lane=Lane(lane), stream=_text(event, "stream"), target=_text(event, "target")
-    )
+    if not isinstance(targets, list) or not targets or not all(map(_is_target, targets)):
+        raise RecordError("targets are no pairs of stream and key", pointers=("/targets",))
+    return [Work(system=system, lane=Lane(lane), stream=stream, target=target) for stream, target in targets]
+
+
+def _is_target(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return all(isinstance(part, str) and 0 < len(part) <= MAX_TEXT for part in value)
 
 
 def _document(body: bytes) -> Json:

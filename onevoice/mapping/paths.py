@@ -7,6 +7,7 @@ Source paths are dotted names. The rule kept: `unflatten(flatten(record)) == rec
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from onevoice.errors import RecordError
@@ -29,6 +30,7 @@ class Target:
         return f"{self.head}{slot}{leaf}"
 
 
+@lru_cache(maxsize=4096)
 def parse_target(text: str) -> Target | None:
     """Return the canonical path that `text` spells, or None when it spells none."""
     found = _TARGET.fullmatch(text)

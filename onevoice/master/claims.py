@@ -7,7 +7,7 @@ no claim of now; its value is the system's last own one, and so is its time.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from onevoice.messages import RecordRef
@@ -15,8 +15,7 @@ from onevoice.messages import RecordRef
 _BLANK: tuple[Any, ...] = (None, "", [])  # False and 0 are values
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One attribute value with its source record, time and the mapping that read it.
 
     Attributes:

@@ -6,7 +6,7 @@ function of the three: no clock, no order of arrival, no id. Trust decays agains
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -14,7 +14,8 @@ from onevoice.master.claims import Claim, Pin
 from onevoice.master.survivorship import Rule, Survivorship
 from onevoice.messages import RecordRef
 
-Order = Callable[[Claim], tuple[Any, ...]]
+Rank: TypeAlias = Callable[[Claim], Any]
+Order: TypeAlias = tuple[Rank, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +59,23 @@ def golden_values(claims: Sequence[Claim], policy: Survivorship, pins: Iterable[
         units.setdefault(policy.unit(claim.path).path, []).append(claim)
     values: dict[str, Any] = {}
     for found in units.values():
-        if len(found) == 1:
+        if _say_the_same(found):
             values[found[0].path] = found[0].value
             continue
         rule = policy.unit(found[0].path).rule
-        if rule.whole:
-            foremost = _foremost(_by_record(found), rule)
-            ranked = sorted(foremost, key=_order(foremost, rule), reverse=True)
-            values |= {claim.path: claim.value for claim in ranked}
-        else:
-            values[found[0].path] = min(found, key=_order(found, rule)).value
-    values |= {path: pin.value for path, pin in standing_pins(pins).items()}
-    return {path: values[path] for path in sorted(values)}
+        for claim in _foremost(_by_record(found), rule) if rule.whole else (_first(found, _order(found, rule)),):
+            values[claim.path] = claim.value
+    for path, pin in standing_pins(pins).items():
+        values[path] = pin.value
+    return dict(sorted(values.items()))
+
+
+def _say_the_same(found: Sequence[Claim]) -> bool:
+    """Whether whoever wins, the value is this one: as most often, since systems tend to agree."""
+    first = found[0]
+    if len(found) == 1:
+        return True
+    return isinstance(first.value, str) and all(c.value == first.value and c.path == first.path for c in found)
 
 
 def golden(claims: Sequence[Claim], policy: Survivorship, pins: Iterable[Pin] = ()) -> Golden:
@@ -81,7 +87,7 @@ def golden(claims: Sequence[Claim], policy: Survivorship, pins: Iterable[Pin] = 
     left_out: dict[str, tuple[Claim, ...]] = {}
     for found in by_unit.values():
         rule = policy.unit(found[0].path).rule
-        records = _records_in_order(found, rule) if rule.whole else [sorted(found, key=_order(found, rule))]
+        records = _records_in_order(found, rule) if rule.whole else [sorted(found, key=_key(_order(found, rule)))]
         winning = {claim.path for claim in records[0]}
         for path, ranked in _by_path(records).items():
             if path in winning:
@@ -114,23 +120,37 @@ def _pinned(pin: Pin, without: Decision | None, left_out: tuple[Claim, ...]) -> 
 
 
 def _order(found: Iterable[Claim], rule: Rule) -> Order:
-    """The key by which claims that compete are sorted, the best first; equal only for claims that say the same."""
+    """By what claims that compete are ordered, the best first; all ranks are equal only where they say the same."""
     newest = max(claim.time for claim in found)
+    strategies: dict[str, Rank] = {
+        "trust": lambda claim: -rule.trust_left(claim.ref.system, newest - claim.time),
+        "recency": lambda claim: newest - claim.time,
+    }
+    by_rule = (strategies[name] for name in rule.prefer)
+    return (lambda claim: rule.is_implausible(claim.value), *by_rule, *_LAST)
 
-    def key(claim: Claim) -> tuple[Any, ...]:
-        ahead: list[Any] = [rule.is_implausible(claim.value)]
-        for strategy in rule.prefer:
-            if strategy == "trust":
-                ahead.append(-rule.trust_left(claim.ref.system, newest - claim.time))
-            else:
-                ahead.append(newest - claim.time)
-        return (*ahead, claim.ref, claim.path, _text(claim.value))
 
-    return key
+def _key(order: Order) -> Callable[[Claim], tuple[Any, ...]]:
+    return lambda claim: tuple([rank(claim) for rank in order])
+
+
+def _first(found: Sequence[Claim], order: Order) -> Claim:
+    """The best claim; what is further down the order is only asked of those that are equal so far."""
+    for rank in order:
+        if len(found) == 1:
+            break
+        ranks = [rank(claim) for claim in found]
+        best = min(ranks)
+        found = [claim for claim, one in zip(found, ranks, strict=True) if one == best]
+    return found[0]
 
 
 def _text(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+
+
+_LAST: Order = (lambda claim: claim.ref, lambda claim: claim.path, lambda claim: _text(claim.value))
+_BY_AGE: Order = (lambda claim: claim.time, lambda claim: claim.path, lambda claim: _text(claim.value))
 
 
 def _by_record(found: Iterable[Claim]) -> list[list[Claim]]:
@@ -142,14 +162,25 @@ def _by_record(found: Iterable[Claim]) -> list[list[Claim]]:
 
 def _record_key(said: Sequence[Claim], order: Order, rule: Rule) -> tuple[Any, ...]:
     """A record goes by its oldest claim, and behind all others where any of its values stands for nothing."""
-    return any(rule.is_implausible(claim.value) for claim in said), order(_oldest(said))
+    return any(rule.is_implausible(claim.value) for claim in said), *_key(order)(_oldest(said))
 
 
-def _foremost(records: Sequence[list[Claim]], rule: Rule) -> list[Claim]:
-    if len(records) == 1:
-        return records[0]
-    order = _order([_oldest(said) for said in records], rule)
-    return min(records, key=lambda said: _record_key(said, order, rule))
+def _foremost(records: Sequence[list[Claim]], rule: Rule) -> Sequence[Claim]:
+    """The claims of the record that wins a whole; of two on one path the better one comes last."""
+    foremost = records[0]
+    if not _agree(records):
+        order = _order([_oldest(said) for said in records], rule)
+        foremost = min(records, key=lambda said: _record_key(said, order, rule))
+    if len({claim.path for claim in foremost}) == len(foremost):
+        return foremost
+    return sorted(foremost, key=_key(_order(foremost, rule)), reverse=True)
+
+
+def _agree(records: Sequence[Sequence[Claim]]) -> bool:
+    """Whether all say the same, in text: numbers of two kinds may be equal and yet not the same."""
+    said = {claim.path: claim.value for claim in records[0]}
+    same = all({claim.path: claim.value for claim in other} == said for other in records[1:])
+    return len(records) == 1 or (same and all(isinstance(value, str) for value in said.values()))
 
 
 def _records_in_order(found: Sequence[Claim], rule: Rule) -> list[list[Claim]]:
@@ -157,7 +188,7 @@ def _records_in_order(found: Sequence[Claim], rule: Rule) -> list[list[Claim]]:
     records = _by_record(found)
     order = _order([_oldest(said) for said in records], rule)
     ranked = sorted(records, key=lambda said: _record_key(said, order, rule))
-    return [sorted(said, key=_order(said, rule)) for said in ranked]
+    return [sorted(said, key=_key(_order(said, rule))) for said in ranked]
 
 
 def _oldest(claims: Sequence[Claim]) -> Claim:
@@ -165,7 +196,7 @@ def _oldest(claims: Sequence[Claim]) -> Claim:
 
     Otherwise a later change of something else would lift a half-forgotten address over the one that replaced it.
     """
-    return min(claims, key=lambda claim: (claim.time, claim.path, _text(claim.value)))
+    return _first(claims, _BY_AGE)
 
 
 def _by_path(records: Sequence[Sequence[Claim]]) -> dict[str, list[Claim]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, update
 
 from onevoice.messages import Lane, Work
 from onevoice.store import rows_by_keys, update_rows, upsert
-from onevoice.store.tables import obligation
+from onevoice.store.tables import obligation, system_state
 
 KEY = ("system", "lane", "stream", "target")
 MAX_RETRY_SECONDS = 3600.0
@@ -74,10 +74,11 @@ def take_due(
     now: datetime,
     limit: int,
     visible_for: timedelta,
-    parked: Collection[str],
     lanes: Collection[Lane] = tuple(Lane),
 ) -> list[Work]:
     """Return works of the lanes whose time has come, suppressions first, and hide them for a while from other relays.
+
+    Systems that are parked wait.
 
     One that was sent and whose time has run out is due again: whoever took it on is gone.
     """
@@ -85,7 +86,7 @@ def take_due(
         select(*(obligation.c[name] for name in KEY))
         .where(obligation.c.next_attempt_at <= now)
         .where(obligation.c.lane.in_([lane.value for lane in lanes]))
-        .where(obligation.c.system.not_in(list(parked)))
+        .where(obligation.c.system.not_in(select(system_state.c.system).where(system_state.c.parked)))
         .order_by(obligation.c.lane.desc(), obligation.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

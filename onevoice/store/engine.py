@@ -1,5 +1,7 @@
 """Opens the store and hands out transactions; PostgreSQL and SQLite behave alike above this file."""
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +10,14 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
@@ -20,6 +29,8 @@ _REFUSED_VALUES = frozenset({"22", "23", "54"})
 """Classes of SQLSTATE: data exception, constraint violation, program limit. No retry mends them."""
 _SESSION_ENDED = "25"
 """Class of SQLSTATE: invalid transaction state, as where a session was ended that slept in its transaction."""
+TRUSTED_SECONDS = 2.0
+"""A connection that was in use so recently is not asked first whether it is still there."""
 ASLEEP_SECONDS = 60
 """A worker that stops inside a transaction keeps the lease for so long; then PostgreSQL ends its session."""
 
@@ -115,11 +126,10 @@ _JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjs
 
 def _open_postgresql(url: str, pool_size: int) -> Engine:
     parsed = make_url(url).set(drivername="postgresql+psycopg")
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "connect_timeout": 10,
@@ -128,6 +138,21 @@ def _open_postgresql(url: str, pool_size: int) -> Engine:
         },
         **_JSON,
     )
+
+    @event.listens_for(engine, "checkin")
+    def _note(_dbapi_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used_at", math.inf) < TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(dbapi_connection)
+        except Exception as error:  # whatever it is, the pool opens a new connection
+            raise InvalidatePoolError from error
+
+    return engine
 
 
 def _open_sqlite(url: str) -> Engine:

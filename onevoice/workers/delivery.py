@@ -9,9 +9,8 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, delete, update
@@ -35,9 +34,10 @@ from onevoice.messages import (
 from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, put_back, request
 from onevoice.sdk import ListWriter, RecordWriter
 from onevoice.store import Store, keep_out, rows_by_keys, upsert
-from onevoice.store.tables import act, customer, delivered
+from onevoice.store.tables import act, delivered
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.door import Door
+from onevoice.workers.ingest.merge import goldens_of
 from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
 from onevoice.workers.ingest.record import Record, load_records
 from onevoice.workers.marks import Marks, hold_marks, open_marks, otherwise, proven, save_marks, sending
@@ -46,6 +46,8 @@ from onevoice.workers.systems import Systems
 INGEST = "ingest"
 LEASE = timedelta(seconds=60)
 SOON_SECONDS = 0.3
+SETTLE_SECONDS = 0.2
+"""What a system was written in several calls is noted together, unless they take longer than this."""
 _ACT_SOURCE = ("source_system", "source_stream", "source_key")
 PROOF_WAIT_SECONDS = 3.0
 PROOF_POLL_SECONDS = 0.05
@@ -59,6 +61,15 @@ class _Task:
     change: Change
     marks_before: Marks
     marks_sending: Marks
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a system answered to tasks, a result each, and the records as they were read back."""
+
+    tasks: list[_Task] = field(default_factory=list)
+    results: list[WriteResult] = field(default_factory=list)
+    found: dict[str, SourceRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +107,14 @@ class Delivery:
         if stream is None or not stream.writable or not isinstance(writer, RecordWriter):
             self._fail_all(works, f"system {system}: stream {name} is not writable any more", "refused")
             return
-        tasks = self._plan(stream, lane, works)
-        for start in range(0, len(tasks), self._max_batch(system)):
-            self._write(stream, lane, writer, tasks[start : start + self._max_batch(system)])
+        tasks, most = self._plan(stream, lane, works), self._max_batch(system)
+        written, began = _Written(), time.monotonic()
+        for start in range(0, len(tasks), most):
+            self._write(stream, lane, writer, tasks[start : start + most], written)
+            if time.monotonic() - began > SETTLE_SECONDS:
+                self._settle(stream, lane, written)
+                written, began = _Written(), time.monotonic()
+        self._settle(stream, lane, written)
 
     def _max_batch(self, system: str) -> int:
         return self.catalog.manifests[system].capabilities.max_batch
@@ -144,7 +160,7 @@ class Delivery:
         marks: dict[RecordRef, Marks],
     ) -> dict[RecordRef, Owed]:
         customers = {r.customer_id for r in records.values() if r.customer_id}
-        goldens = _goldens(connection, customers)
+        goldens = goldens_of(connection, customers)
         holdings = holdings_of(connection, customers) if lane is Lane.SUPPRESSION else {}
         return {
             ref: owed(
@@ -160,7 +176,10 @@ class Delivery:
             if record.customer_id is not None and record.payload is not None
         }
 
-    def _write(self, stream: Stream, lane: Lane, writer: RecordWriter, tasks: Sequence[_Task]) -> None:
+    def _write(
+        self, stream: Stream, lane: Lane, writer: RecordWriter, tasks: Sequence[_Task], written: _Written
+    ) -> None:
+        """Write the tasks in one call and read them back; what came of those not put off goes to `written`."""
         system = stream.system
         try:
             with self.systems.contact(system):
@@ -173,20 +192,26 @@ class Delivery:
             self._fail([t.due for t in tasks], str(error), "due", retry_after=_asked_wait(error))
             return
         except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
-            self._take_apart(stream, lane, writer, tasks, error)
+            self._take_apart(stream, lane, writer, tasks, error, written)
             return
-        self._settle(stream, tasks, results, found)
-        if found:
-            self.door.publish(system, list(found.values()), cause=f"delivery:{system}:{lane}")
+        written.tasks += tasks
+        written.results += results
+        written.found |= found
 
     def _take_apart(
-        self, stream: Stream, lane: Lane, writer: RecordWriter, tasks: Sequence[_Task], error: Exception
+        self,
+        stream: Stream,
+        lane: Lane,
+        writer: RecordWriter,
+        tasks: Sequence[_Task],
+        error: Exception,
+        written: _Written,
     ) -> None:
         """Halve the batch until the record that breaks it stands alone; whether that was written is then in doubt."""
         if len(tasks) > 1:
             middle = len(tasks) // 2
-            self._write(stream, lane, writer, tasks[:middle])
-            self._write(stream, lane, writer, tasks[middle:])
+            self._write(stream, lane, writer, tasks[:middle], written)
+            self._write(stream, lane, writer, tasks[middle:], written)
             return
         if isinstance(error, OnevoiceError):
             reason = f"{error}; look at what the system has now"
@@ -194,19 +219,16 @@ class Delivery:
             reason = f"system {stream.system}: its connector fails on this record ({type(error).__name__}); mend it"
         self._fail([t.due for t in tasks], reason, "in_doubt")
 
-    def _settle(
-        self,
-        stream: Stream,
-        tasks: Sequence[_Task],
-        results: Sequence[WriteResult],
-        found: dict[str, SourceRecord],
-    ) -> None:
-        now = datetime.now(UTC)
+    def _settle(self, stream: Stream, lane: Lane, written: _Written) -> None:
+        """Note what is proven and what is not, and send what was read back to the front door."""
+        tasks, found, now = written.tasks, written.found, datetime.now(UTC)
+        if not tasks:
+            return
         done: list[Due] = []
         failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
         with self.store.transaction() as connection:
             marks = hold_marks(connection, {_ref(t.due.work) for t in tasks})
-            for task, result in zip(tasks, results, strict=True):
+            for task, result in zip(tasks, written.results, strict=True):
                 fields = marks[_ref(task.due.work)]
                 if result.outcome is WriteOutcome.REFUSED:
                     _unsend(task, fields)
@@ -224,6 +246,8 @@ class Delivery:
             close(connection, done, now=now)
             for (reason, state, seconds), dues in failed.items():
                 fail(connection, dues, reason=reason, state=state, now=now, retry_seconds=seconds)
+            readings = self.door.number(connection, stream.system, list(found.values()))
+        self.door.send(stream.system, readings, cause=f"delivery:{stream.system}:{lane}")
 
     def _what_next(self, system: str, result: WriteResult) -> tuple[str, str, float]:
         if result.outcome is WriteOutcome.CONFLICT:
@@ -498,13 +522,6 @@ def _rendered(stream: Stream, data: Json) -> Json:
         return stream.mapping.to_source(stream.mapping.to_canonical(data).canonical, {}, Lane.RECORD)
     except RecordError:
         return {}
-
-
-def _goldens(connection: Connection, customers: set[UUID]) -> dict[UUID | None, Json]:
-    rows = rows_by_keys(
-        connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(c,) for c in customers]
-    )
-    return {row.id: row.golden for row in rows}
 
 
 def _hand_over(writer: ListWriter, name: str, entries: Sequence[ListEntry]) -> frozenset[tuple[str, str, str]] | None:

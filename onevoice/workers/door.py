@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -22,6 +22,9 @@ from onevoice.workers.door_check import Checked, check
 from onevoice.workers.ingest.set_aside import keep
 
 _KEY = ("system", "stream", "key")
+Numbered: TypeAlias = list[tuple[Checked, dict[str, Any]]]
+"""Records that are news, each with the row of its reading."""
+
 _ENVELOPES = uuid.UUID("0197a000-0000-7000-8000-656e76656c6f")
 
 
@@ -49,12 +52,30 @@ class Door:
         if bad:
             with self.store.transaction() as connection:
                 keep(connection, bad)
-        return sum(self._publish(system, some, initial, cause) for some in _one_version_each(good))
+        sent = 0
+        for some in _one_version_each(good):
+            with self.store.transaction() as connection:
+                numbered = _number(connection, system, some)
+            sent += self.send(system, numbered, initial=initial, cause=cause)
+        return sent
 
-    def _publish(self, system: str, records: Sequence[Checked], initial: bool, cause: str | None) -> int:
+    def number(self, connection: Connection, system: str, records: Sequence[SourceRecord]) -> Numbered:
+        """Do the first half of `publish` in the caller's transaction; once that has committed, `send` does the other.
+
+        Args:
+            records: no two of one key.
+        """
+        good, bad = check(system, records)
+        keep(connection, bad)
+        return _number(connection, system, good)
+
+    def send(self, system: str, numbered: Numbered, *, initial: bool = False, cause: str | None = None) -> int:
+        """Publish what was numbered; returns how many that were.
+
+        Raises:
+            TransientError: as `publish`.
+        """
         now = datetime.now(UTC)
-        with self.store.transaction() as connection:
-            numbered = _number(connection, system, records)
         envelopes = [self._envelope(system, one.record, row, now, initial, cause) for one, row in numbered]
         if not envelopes:
             return 0
@@ -105,7 +126,7 @@ def _one_version_each(records: Sequence[Checked]) -> list[list[Checked]]:
     return [list(some.values()) for some in rounds]
 
 
-def _number(connection: Connection, system: str, records: Sequence[Checked]) -> list[tuple[Checked, dict[str, Any]]]:
+def _number(connection: Connection, system: str, records: Sequence[Checked]) -> Numbered:
     """Give each record its reading number; what was confirmed before with the same content is left out.
 
     Two that publish the same key at once take turns: each inserts what is missing, in one order, and then holds all.

@@ -15,7 +15,7 @@ import structlog
 
 from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
 from onevoice.errors import OnevoiceError, RecordError, TransientError
-from onevoice.messages import Lane
+from onevoice.messages import Lane, Work
 from onevoice.store import upsert
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.fault import place_of
@@ -25,13 +25,11 @@ from onevoice.workers.quarantine import keep_dead_letters
 from onevoice.workers.schedule import Schedule
 
 QUARANTINE_BATCH = 500
-DELIVERY_BATCH = 200
+DELIVERY_MESSAGES = 4
 IDLE_SECONDS = 0.05
 GATHER_SECONDS = 1.0
 """Record writes are announced this often, so that a system gets them in batches; suppressions never wait for it."""
 EVENT_SECONDS = 0.2
-ARRIVE_SECONDS = 0.03
-"""What was announced together arrives within this; a system is written to in one call instead of several."""
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 
@@ -128,17 +126,14 @@ class Loops:
                 self.stop.wait(EVENT_SECONDS)
 
     def _deliver(self, system: str, lane: Lane) -> None:
-        consumer = self.hub.bus.consume(work_queue(system, lane), prefetch=DELIVERY_BATCH)
+        consumer = self.hub.bus.consume(work_queue(system, lane), prefetch=DELIVERY_MESSAGES)
         try:
             while not self.stop.is_set():
-                deliveries = consumer.take(DELIVERY_BATCH, 0.5)
-                if lane is Lane.RECORD and 0 < len(deliveries) < DELIVERY_BATCH:
-                    self.stop.wait(ARRIVE_SECONDS)
-                    deliveries += consumer.take(DELIVERY_BATCH - len(deliveries), 0.0)
-                works = []
+                deliveries = consumer.take(DELIVERY_MESSAGES, 0.5)
+                works: list[Work] = []
                 for delivery in deliveries:
                     try:
-                        works.append(parse_work(delivery.body))
+                        works += parse_work(delivery.body)
                     except RecordError:
                         log.error("work_unreadable", queue=work_queue(system, lane))
                 if works:

@@ -23,6 +23,7 @@ from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record, load_members
 from onevoice.workers.ingest.resolve import edge_of, member_of
+from onevoice.workers.ingest.seen import Seen
 from onevoice.workers.ingest.surroundings import Surroundings
 
 CHUNK = 500
@@ -119,7 +120,7 @@ def _groups(connection: Connection, parties: dict[UUID, _Party], model: Model) -
     several = [first for first, ids in members_of.items() if len(ids) > 1]
     for start in range(0, len(several), CHUNK):
         chunk = several[start : start + CHUNK]
-        around = Surroundings(Loaded(connection), model)
+        around = Surroundings(Loaded(connection), Seen(model))
         records = around.loaded.by_ids([i for first in chunk for i in members_of[first]])
         between = around.between(records)
         members = [member_of(record, model) for record in records.values()]

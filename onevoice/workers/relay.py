@@ -12,7 +12,6 @@ from onevoice.messages import Lane
 from onevoice.obligations import take_due
 from onevoice.store import Store
 from onevoice.workers.outbox import forget, waiting
-from onevoice.workers.systems import parked_systems
 
 BATCH = 1000
 EVENT_ROWS = 20
@@ -39,7 +38,6 @@ class Relay:
                 now=datetime.now(UTC),
                 limit=BATCH,
                 visible_for=VISIBLE_FOR,
-                parked=parked_systems(connection),
                 lanes=lanes,
             )
         if works:

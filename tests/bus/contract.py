@@ -139,7 +139,13 @@ class BusContract:
         bus.publish_work(owed)
         for work in owed:
             (delivery,) = gather(bus.consume(work_queue("crm", work.lane), prefetch=5), 1)
-            assert parse_work(delivery.body) == work
+            assert parse_work(delivery.body) == [work]
+
+    def test_works_of_one_queue_travel_together(self, bus: Bus) -> None:
+        owed = [Work(system="crm", lane=Lane.RECORD, stream="Contact", target=f"k{n}") for n in range(250)]
+        bus.publish_work(owed)
+        deliveries = gather(bus.consume(work_queue("crm", Lane.RECORD), prefetch=5), 3)
+        assert [work for delivery in deliveries for work in parse_work(delivery.body)] == owed
 
     def test_work_for_an_unknown_system_is_refused_whole(self, bus: Bus) -> None:
         known = Work(system="crm", lane=Lane.RECORD, stream="Contact", target="k1")

@@ -14,7 +14,7 @@ from onevoice.bus import (
     envelope_json,
     parse_envelope,
     parse_work,
-    work_json,
+    work_messages,
 )
 from onevoice.errors import RecordError
 from onevoice.messages import Envelope, Lane, Work
@@ -76,9 +76,12 @@ def test_nothing_but_an_envelope_or_a_record_error_comes_of_any_bytes(body: byte
         parse_work(body)
 
 
-@given(st.builds(Work, system=_name, lane=st.sampled_from(Lane), stream=_name, target=_name))
-def test_work_comes_back_as_it_was(work: Work) -> None:
-    assert parse_work(work_json(work)) == work
+@given(st.lists(st.builds(Work, system=_name, lane=st.sampled_from(Lane), stream=_name, target=_name)))
+def test_work_comes_back_as_it_was_each_in_the_order_of_its_queue(works: list[Work]) -> None:
+    taken = [work for _, _, body in work_messages(works) for work in parse_work(body)]
+    for queue in {(work.system, work.lane) for work in works}:
+        assert [w for w in taken if (w.system, w.lane) == queue] == [w for w in works if (w.system, w.lane) == queue]
+    assert len(taken) == len(works)
 
 
 def test_the_document_is_a_cloud_event() -> None:

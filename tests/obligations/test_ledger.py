@@ -11,8 +11,8 @@ from sqlalchemy import select
 from onevoice.messages import Lane, Work
 from onevoice.obligations import Due, claim_due, claim_target, close, fail, put_back, release_all, request, take_due
 from onevoice.obligations.ledger import MAX_RETRY_SECONDS, backlog, resend
-from onevoice.store import Store
-from onevoice.store.tables import obligation
+from onevoice.store import Store, upsert
+from onevoice.store.tables import obligation, system_state
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -27,9 +27,15 @@ def ask(store: Store, *works: Work, at: datetime = NOW, cause: str | None = "m1"
         return request(connection, works, now=at, cause=cause)
 
 
-def due(store: Store, *, at: datetime = NOW, limit: int = 100, parked: set[str] = frozenset()) -> list[Work]:  # type: ignore[assignment]
+def due(store: Store, *, at: datetime = NOW, limit: int = 100) -> list[Work]:
     with store.transaction() as connection:
-        return take_due(connection, now=at, limit=limit, visible_for=timedelta(seconds=30), parked=parked)
+        return take_due(connection, now=at, limit=limit, visible_for=timedelta(seconds=30))
+
+
+def park(store: Store, system: str, *, parked: bool) -> None:
+    with store.transaction() as connection:
+        row = {"system": system, "parked": parked, "failures": 0}
+        upsert(connection, system_state, [row], key=["system"], update=["parked"])
 
 
 def claim(store: Store, *works: Work, at: datetime = NOW) -> list[Due]:
@@ -162,7 +168,10 @@ def test_suppressions_are_announced_first_whatever_was_asked_for_before(store: S
 
 def test_a_parked_system_keeps_what_it_is_owed(store: Store) -> None:
     ask(store, work(), work("9", system="erp"))
-    assert due(store, parked={"crm"}) == [work("9", system="erp")]
+    park(store, "crm", parked=True)
+    park(store, "erp", parked=False)
+    assert due(store) == [work("9", system="erp")]
+    park(store, "crm", parked=False)
     assert due(store, at=NOW + timedelta(seconds=1)) == [work()]
 
 

@@ -15,7 +15,7 @@ from onevoice.bus.embedded import queue_rows
 from onevoice.bus.embedded.consumer import EmbeddedConsumer
 from onevoice.bus.embedded.queue_rows import LEASE_SECONDS
 from onevoice.bus.embedded.signal import QueueSignal
-from onevoice.bus.envelope import envelope_json, work_json
+from onevoice.bus.envelope import envelope_json, work_messages
 from onevoice.bus.port import Consumer
 from onevoice.bus.topology import Topology, routing_key
 from onevoice.errors import ConfigurationError, TransientError
@@ -64,8 +64,8 @@ class EmbeddedBus:
         """See `Bus.publish_work`."""
         self._publish(
             [
-                (self._topology.work_queue_for(one.system, one.lane), routing_key(one.system, one.lane), work_json(one))
-                for one in work
+                (self._topology.work_queue_for(system, lane), routing_key(system, lane), body)
+                for system, lane, body in work_messages(work)
             ]
         )
 

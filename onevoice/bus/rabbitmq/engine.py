@@ -16,7 +16,7 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
-from onevoice.bus.envelope import envelope_json, event_json, work_json
+from onevoice.bus.envelope import envelope_json, event_json, work_messages
 from onevoice.bus.port import Consumer
 from onevoice.bus.rabbitmq.consumer import RabbitConsumer
 from onevoice.bus.rabbitmq.publisher import Outgoing, Publisher
@@ -73,11 +73,11 @@ class RabbitBus:
             [
                 Outgoing(
                     exchange=WORK_EXCHANGE,
-                    routing_key=routing_key(one.system, one.lane),
-                    body=work_json(one),
+                    routing_key=routing_key(system, lane),
+                    body=body,
                     message_id=None,
                 )
-                for one in work
+                for system, lane, body in work_messages(work)
             ]
         )
 

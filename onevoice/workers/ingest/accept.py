@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from onevoice.consent import acts_of_flag, observe, points_since
+from onevoice.consent import WITHDRAWN, acts_of_flag, observe, points_since
 from onevoice.consent.question import points_on_channel
 from onevoice.identity import contact_points
 from onevoice.mapping.paths import flatten, unflatten
@@ -83,7 +83,7 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
     acts = {}
     for name, series in flags.items():
         channel, _, purpose = name.partition("/")
-        observations = read_series(series)
+        observations = read_series(series) if any(one[2] == WITHDRAWN for one in series) else ()
         for said in acts_of_flag(observations):
             since = "first sight" if said.earliest is None else said.earliest.isoformat()
             act = Act(
@@ -183,12 +183,14 @@ def _observe_flags(record: Record, incoming: Incoming, mapped: Mapped, marks: Ma
     points = contact_points(_stated_itself(incoming, mapped, marks) if marks else mapped.canonical)
     for flag in mapped.flags:
         if not _is_echo(_flag_sources(mapped, flag), incoming, marks):
-            name = f"{flag.channel}/{flag.purpose}"
-            before = read_series(record.flags.get(name, ()))
-            on_channel = points_on_channel(points, flag.channel)
-            after = observe(before, _numbered(incoming), flag.observed, time, on_channel)
+            name, on_channel = f"{flag.channel}/{flag.purpose}", points_on_channel(points, flag.channel)
+            before, version = record.flags.get(name, []), _numbered(incoming)
+            if not before or version > tuple(before[-1][:2]):  # as nearly always: the last word on it
+                after = [*before, *stored_series(observe((), version, flag.observed, time, on_channel))]
+            else:
+                after = stored_series(observe(read_series(before), version, flag.observed, time, on_channel))
             if after != before:
-                record.flags = {**record.flags, name: stored_series(after)}
+                record.flags = {**record.flags, name: after}
                 record.touched = True
 
 

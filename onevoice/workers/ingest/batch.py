@@ -14,7 +14,7 @@ from sqlalchemy import Connection, update
 
 from onevoice.bus import Delivery
 from onevoice.consent import Gate, Holding
-from onevoice.consent.holdings import holdings_with
+from onevoice.consent.holdings import holdings_of, holdings_with
 from onevoice.consent.question import points_on_channel
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
@@ -30,11 +30,12 @@ from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
-from onevoice.workers.ingest.merge import Customer, merge
-from onevoice.workers.ingest.oblige import MARKETING, list_target, works_for
+from onevoice.workers.ingest.merge import Customer, goldens_of, merge
+from onevoice.workers.ingest.oblige import MARKETING, lanes_moved, list_target, works_at, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
+from onevoice.workers.ingest.seen import Seen
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 from onevoice.workers.ingest.surroundings import Surroundings
 from onevoice.workers.ingest.trial import begin_trial, end_trial
@@ -54,9 +55,15 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Accepted:
-    """What a batch said: the records, the acts to be stored, those that are new or count no more, a state a message."""
+    """What a batch said: the records, the acts to be stored, those that are new or count no more, a state a message.
+
+    Attributes:
+        marks: those of the records, held; `marks_before` as they stood.
+    """
 
     records: dict[RecordRef, Record]
+    marks_before: Mapping[RecordRef, Marks]
+    marks: Mapping[RecordRef, Marks]
     acts: list[Act]
     added: list[Act]
     gone: list[Act]
@@ -72,6 +79,10 @@ class Ingest:
     model: Model
     survivorship: Survivorship
     gate: Gate
+    _seen: Seen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._seen = Seen(self.model)
 
     def take(self, deliveries: Sequence[Delivery], *, lease: Lease, urgent: bool = False) -> BatchResult:
         """Bring a batch to its end state and commit; the caller acknowledges afterwards.
@@ -140,14 +151,14 @@ class Ingest:
         result.counts["quarantined"] += len(rejected)
         parties = [r for r in records.values() if r.is_party and r.touched]
         loaded = Loaded(connection, records.values())
-        regrouping = resolve(loaded, parties, self.model)
+        regrouping = resolve(loaded, parties, self._seen)
         for moved in regrouping.records:
             here = records.setdefault(moved.ref, moved)
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
-        customers = {r.customer_id for r in parties if r.customer_id} | set(regrouping.customers)
-        customers |= _customers_at(connection, acts)
-        merged = merge(loaded, customers, self.survivorship, now=now)
+        moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
+        affected = _customers_at(connection, acts) | regrouping.customers
+        merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
         tell(
             connection,
             [
@@ -156,7 +167,12 @@ class Ingest:
                 *consent_events(connection, self.gate, added=accepted.added, gone=accepted.gone, now=now),
             ],
         )
-        result.obligations = self._oblige(connection, merged, acts, now, one_cause(incoming, states))
+        others = {c.id: c for c in merged.values() if c.changed or c.id in affected or _holds_otherwise(c)}
+        works = self._owed_to_customers(connection, others, acts)
+        works += self._owed_to_records(
+            connection, [r for r in parties if r.customer_id not in others], accepted, merged
+        )
+        result.obligations = request(connection, works, now=now, cause=one_cause(incoming, states))
         note_messages(connection, incoming, states, now)
         for state in states:
             if state != "conflict":  # those are among the rejected
@@ -169,7 +185,7 @@ class Ingest:
         _save_acts(connection, acts, [], now)
         merged = merge(Loaded(connection), _customers_at(connection, acts), self.survivorship, now=now)
         tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
-        self._oblige(connection, merged, acts, now, None)
+        request(connection, self._owed_to_customers(connection, merged, acts), now=now, cause=None)
 
     def owe(self, connection: Connection, customers: Collection[UUID]) -> int:
         """Oblige the systems to what is true of the customers now, where nothing was said but something came or ended.
@@ -178,7 +194,7 @@ class Ingest:
         """
         now = datetime.now(UTC)
         merged = merge(Loaded(connection), customers, self.survivorship, now=now)
-        return self._oblige(connection, merged, [], now, None)
+        return request(connection, self._owed_to_customers(connection, merged, []), now=now, cause=None)
 
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.
@@ -187,11 +203,11 @@ class Ingest:
         """
         now = datetime.now(UTC)
         loaded = Loaded(connection)
-        regrouping = regroup(Surroundings(loaded, self.model), customers, {})
+        regrouping = regroup(Surroundings(loaded, Seen(self.model)), customers, {})
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         tell(connection, customer_events(merged, now=now))
-        self._oblige(connection, merged, [], now, None)
+        request(connection, self._owed_to_customers(connection, merged, []), now=now, cause=None)
         return frozenset(merged)
 
     def _accept(self, connection: Connection, incoming: Sequence[Incoming], now: datetime) -> _Accepted:
@@ -219,7 +235,15 @@ class Ingest:
                 added += [act for k, act in after.items() if k not in before]
                 acts.update({k: act for k, act in after.items() if act != before.get(k)})
         _save_acts(connection, acts.values(), [act.id for act in gone], now)
-        return _Accepted(records=records, acts=list(acts.values()), added=added, gone=gone, states=states)
+        return _Accepted(
+            records=records,
+            marks_before=marks_before,
+            marks=marks,
+            acts=list(acts.values()),
+            added=added,
+            gone=gone,
+            states=states,
+        )
 
     def _take(
         self,
@@ -249,14 +273,10 @@ class Ingest:
                 records[part.ref].withdraw(record)
         return state
 
-    def _oblige(
-        self,
-        connection: Connection,
-        customers: Mapping[UUID, Customer],
-        acts: Sequence[Act],
-        now: datetime,
-        cause: str | None,
-    ) -> int:
+    def _owed_to_customers(
+        self, connection: Connection, customers: Mapping[UUID, Customer], acts: Sequence[Act]
+    ) -> list[Work]:
+        """Return what is owed to all records and lists of the customers."""
         holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
         refs = [m.ref for c in customers.values() for m in c.members]
         marks = load_marks(connection, refs)
@@ -266,8 +286,39 @@ class Ingest:
         lock_names(connection, _names_to_lock(customers.values(), holdings, acts))
         listed = self._listed(connection, points)
         works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
-        works += self._entries_of_acts(acts)
-        return request(connection, works, now=now, cause=cause)
+        return works + self._entries_of_acts(acts)
+
+    def _owed_to_records(
+        self,
+        connection: Connection,
+        records: Iterable[Record],
+        accepted: _Accepted,
+        merged: Mapping[UUID, Customer],
+    ) -> list[Work]:
+        """Return what is owed to records of customers that stay as they were: only their own fields have moved."""
+        moved = {}
+        for record in records:
+            before, after = accepted.marks_before.get(record.ref, {}), accepted.marks.get(record.ref, {})
+            lanes = lanes_moved(record, before, after, self.catalog)
+            if lanes and record.customer_id is not None:
+                moved[record.ref] = record, record.customer_id, lanes
+        asked = {customer for _, customer, _ in moved.values()}
+        goldens = goldens_of(connection, asked - merged.keys()) | {c: merged[c].golden for c in asked & merged.keys()}
+        barred = {customer for _, customer, lanes in moved.values() if Lane.SUPPRESSION in lanes}
+        holdings = holdings_of(connection, barred)
+        return [
+            work
+            for record, customer, lanes in moved.values()
+            for work in works_at(
+                record,
+                lanes,
+                goldens[customer],
+                holdings.get(customer),
+                accepted.marks.get(record.ref, {}),
+                self.catalog,
+                self.gate,
+            )
+        ]
 
     def _listed(self, connection: Connection, points: Iterable[str]) -> set[tuple[str, str, str]]:
         targets = [
@@ -315,6 +366,13 @@ def _names_to_lock(
         if holding.acts:
             before = {member.stored_customer for member in customer.members}
             yield from lock_names_of(points=holding.points | holding.former, customers=before | {customer.id})
+
+
+def _holds_otherwise(customer: Customer) -> bool:
+    """Whether one of its records says something else, which may be a contact point, or is gone."""
+    return any(
+        m.stored is None or (m.stored.canonical, m.stored.deleted) != (m.canonical, m.deleted) for m in customer.members
+    )
 
 
 def _held_by(customer: Customer) -> dict[RecordRef, tuple[str, ...]]:

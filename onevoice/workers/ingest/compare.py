@@ -11,24 +11,28 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, profile, weigh
+from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, weigh
 from onevoice.store import delete_by_keys, delete_pairs, rows_by_keys, upsert
 from onevoice.store.tables import pair, record_key
 from onevoice.workers.ingest.record import Record
 from onevoice.workers.ingest.surroundings import POINTS, Number, Surroundings
 
 
-def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> dict[UUID, Record]:
-    """Bring block keys and pairs up to date; returns the other records that were compared anew.
+def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> frozenset[UUID]:
+    """Bring block keys and pairs up to date; returns the customers of the other records that were compared anew.
 
     Args:
         around: of this batch; the changed records are loaded, and no key was looked up yet.
         changed: the records whose identity changed.
         now: their profiles.
     """
-    connection, model = around.loaded.connection, around.model
+    connection, model = around.loaded.connection, around.seen.model
     around.profiles |= {i.int: one for i, one in now.items()}
-    before = {r.id.int: profile(r.stored, r.type, model) for r in changed.values() if r.stored is not None}
+    before = {
+        r.id.int: around.seen.profile(r.stored.canonical, r.type, r.stored.identity_hash)
+        for r in changed.values()
+        if r.stored is not None
+    }
     keys = {number: block_keys(one) for number, one in around.profiles.items()}
     held_before, held_now = _by_key({number: block_keys(one) for number, one in before.items()}), _by_key(keys)
     _reindex(connection, changed, held_now)
@@ -37,7 +41,7 @@ def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[U
     keys |= {number: block_keys(around.profiles[number]) for number in stirred}
     around.look(key for number in stirred for key in keys[number])
     _rescore(connection, changed, keys, around, model)
-    return {around.records[number].id: around.records[number] for number in stirred}
+    return frozenset(customer for number in stirred if (customer := around.customers[number]) is not None)
 
 
 def _by_key(keys: Mapping[Number, Iterable[str]]) -> dict[str, set[Number]]:

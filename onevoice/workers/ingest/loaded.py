@@ -22,6 +22,10 @@ class Loaded:
         self.connection = connection
         self._records = {record.id: record for record in records}
 
+    def get(self, record_id: UUID) -> Record | None:
+        """Return a record if it was read before."""
+        return self._records.get(record_id)
+
     def by_ids(self, ids: Collection[UUID]) -> dict[UUID, Record]:
         """Return the records with these ids, as far as there are any."""
         missing = [(i,) for i in ids if i not in self._records]

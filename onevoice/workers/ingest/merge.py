@@ -76,6 +76,13 @@ def merge(
     return merged
 
 
+def goldens_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Json]:
+    """Return the golden records as the store has them."""
+    columns = [customer.c.id, customer.c.golden]
+    rows = rows_by_keys(connection, customer, columns, key=["id"], keys=[(i,) for i in customers])
+    return {row.id: row.golden for row in rows}
+
+
 def customer_claims(members: Sequence[Record]) -> list[Claim]:
     """Return the claims of a customer's records; a deleted record makes none."""
     return [claim for record in members if not record.deleted for claim in record_claims(record)]

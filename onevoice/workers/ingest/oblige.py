@@ -1,6 +1,6 @@
 """Oblige: where what a system knows of a customer differs from what is true now, it is owed the difference."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from uuid import UUID
 
 from onevoice.consent import Gate, Holding
@@ -36,12 +36,47 @@ def works_for(
     for customer in customers.values():
         holding = holdings[customer.id]
         for record in customer.members:
-            stream = catalog.part_of(record.ref)
-            if stream is not None and stream.writable and not record.deleted and record.payload is not None:
-                for lane in Lane:
-                    if owed(record, stream, lane, customer.golden, holding, marks.get(record.ref, {}), gate).fields:
-                        yield Work(system=record.ref.system, lane=lane, stream=record.ref.stream, target=record.ref.key)
+            yield from works_at(record, Lane, customer.golden, holding, marks.get(record.ref, {}), catalog, gate)
         yield from _list_works(holding, listed, catalog, gate)
+
+
+def works_at(
+    record: Record,
+    lanes: Iterable[Lane],
+    golden: Json,
+    holding: Holding | None,
+    marks: dict[str, Json],
+    catalog: Catalog,
+    gate: Gate,
+) -> Iterator[Work]:
+    """Yield what is owed to one record."""
+    stream = catalog.part_of(record.ref)
+    if stream is not None and stream.writable and not record.deleted and record.payload is not None:
+        for lane in lanes:
+            if owed(record, stream, lane, golden, holding, marks, gate).fields:
+                yield Work(system=record.ref.system, lane=lane, stream=record.ref.stream, target=record.ref.key)
+
+
+def lanes_moved(record: Record, marks_before: Json, marks: Json, catalog: Catalog) -> list[Lane]:
+    """Return the lanes on which a record may be owed something else than before, though its customer is as it was.
+
+    What is owed follows from the customer, the fields that the hub may write and the marks on them, and nothing else.
+    """
+    stream = catalog.part_of(record.ref)
+    if stream is None or not stream.writable:
+        return []
+    stored = record.stored
+    if stored is None or stored.mapping_version != record.mapping_version:
+        return list(Lane)
+    before, now, read = stored.payload or {}, record.payload or {}, stream.mapping.read_source
+    return [
+        lane
+        for lane in Lane
+        if any(
+            read(before, path) != read(now, path) or marks_before.get(path) != marks.get(path)
+            for path in stream.mapping.writable_paths(lane)
+        )
+    ]
 
 
 def owed(

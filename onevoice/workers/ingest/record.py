@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, Row
@@ -18,6 +18,19 @@ StoredObservation: TypeAlias = list[Any]
 REF = ("system", "stream", "key")
 
 
+class Stored(NamedTuple):
+    """What the store has of a record, as far as steps ask what a batch made of it."""
+
+    customer_id: UUID | None
+    canonical: Json
+    echoes: dict[str, str]
+    occurred_at: datetime
+    deleted: bool
+    payload: Json | None
+    mapping_version: str
+    identity_hash: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One row of `source_record`, changed in memory and written once.
@@ -28,8 +41,7 @@ class Record:
             points].
         fresh: not in the store yet.
         touched: to be written.
-        stored: the canonical record as the store has it; None when it has none.
-        stored_customer: the customer that the store has it under; None when it has none.
+        stored: as the store has it; None when it has not.
     """
 
     id: UUID
@@ -52,8 +64,7 @@ class Record:
     identity_hash: str | None = None
     fresh: bool = True
     touched: bool = False
-    stored: Json | None = None
-    stored_customer: UUID | None = None
+    stored: Stored | None = None
 
     @property
     def is_party(self) -> bool:
@@ -64,6 +75,25 @@ class Record:
         """Delete the record as of the version at which the record that gave it stands."""
         self.deleted, self.occurred_at = True, main.occurred_at
         self.sequence, self.reading, self.content_hash = main.version
+
+    @property
+    def stored_customer(self) -> UUID | None:
+        """The customer that the store has it under, if it has it under any."""
+        return self.stored.customer_id if self.stored is not None else None
+
+    @property
+    def says_something_else(self) -> bool:
+        """Whether it claims anything, or anything at another time, that the store's version of it does not."""
+        before = self.stored
+        if before is None or (before.canonical, before.deleted) != (self.canonical, self.deleted):
+            return True
+        if before.occurred_at != self.occurred_at:
+            return True
+        if before.echoes == self.echoes:
+            return False
+        said = self.occurred_at.isoformat()
+        paths = before.echoes.keys() | self.echoes.keys()
+        return any(before.echoes.get(path, said) != self.echoes.get(path, said) for path in paths)
 
     @property
     def version(self) -> tuple[str, int, str]:
@@ -94,29 +124,33 @@ def save_records(connection: Connection, records: Sequence[Record], *, now: date
 
 
 def record_of(row: Row[Any]) -> Record:
-    """Return the record that a row holds."""
+    """Return the record that a row of all columns holds."""
+    (
+        record_id, system, stream, key, record_type, sequence, reading, content_hash, deleted, occurred_at, payload,
+        canonical, echoes, flags, mapping_version, party_stream, party_key, point, customer_id, identity_hash, _,
+    ) = cast("tuple[Any, ...]", row)  # fmt: skip
+    canonical, echoes = canonical or {}, echoes or {}
     return Record(
-        id=row.id,
-        ref=RecordRef(system=row.system, stream=row.stream, key=row.key),
-        type=row.type,
-        sequence=row.sequence,
-        reading=row.reading,
-        content_hash=row.content_hash,
-        deleted=row.deleted,
-        occurred_at=row.occurred_at,
-        payload=row.payload,
-        canonical=row.canonical or {},
-        stored=row.canonical or {},
-        echoes=row.echoes or {},
-        flags=row.flags or {},
-        mapping_version=row.mapping_version,
-        party_stream=row.party_stream,
-        party_key=row.party_key,
-        point=row.point,
-        customer_id=row.customer_id,
-        stored_customer=row.customer_id,
-        identity_hash=row.identity_hash,
+        id=record_id,
+        ref=RecordRef(system, stream, key),
+        type=record_type,
+        sequence=sequence,
+        reading=reading,
+        content_hash=content_hash,
+        deleted=deleted,
+        occurred_at=occurred_at,
+        payload=payload,
+        canonical=canonical,
+        echoes=echoes,
+        flags=flags or {},
+        mapping_version=mapping_version,
+        party_stream=party_stream,
+        party_key=party_key,
+        point=point,
+        customer_id=customer_id,
+        identity_hash=identity_hash,
         fresh=False,
+        stored=Stored(customer_id, canonical, echoes, occurred_at, deleted, payload, mapping_version, identity_hash),
     )
 
 

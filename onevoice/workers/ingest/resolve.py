@@ -17,7 +17,6 @@ from onevoice.identity import (
     Profile,
     declared_ids,
     group,
-    identity_hash,
     profile,
 )
 from onevoice.messages import RecordRef
@@ -26,6 +25,7 @@ from onevoice.store.tables import judgement, pair, source_record
 from onevoice.workers.ingest.compare import compare
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
+from onevoice.workers.ingest.seen import Seen
 from onevoice.workers.ingest.surroundings import Surroundings
 
 _log = structlog.get_logger(__name__)
@@ -47,30 +47,32 @@ class Regrouping:
     records: tuple[Record, ...]
 
 
-def resolve(loaded: Loaded, records: Sequence[Record], model: Model) -> Regrouping:
+def resolve(loaded: Loaded, records: Sequence[Record], seen: Seen) -> Regrouping:
     """Compare the records with those that share a block key, and regroup.
 
     Args:
         loaded: what the batch has read so far, these records included.
         records: parties that were accepted in this batch; those whose identity did not change cost nothing.
+        seen: the profiles that were made before.
     """
     changed: dict[UUID, Record] = {}
     profiles: dict[UUID, Profile] = {}
     for record in records:
-        seen = profile(record.canonical, record.type, model)
-        described = identity_hash(seen)
+        before = record.stored
+        if before is not None and before.canonical == record.canonical and record.identity_hash is not None:
+            continue
+        described, one = seen.of(record.canonical, record.type)
         if record.identity_hash != described:
             record.identity_hash = described
             record.customer_id = record.customer_id or record.id
             record.touched = True
             changed[record.id] = record
-            profiles[record.id] = seen
+            profiles[record.id] = one
     if not changed:
         return Regrouping(customers=frozenset(), records=())
-    around = Surroundings(loaded, model)
+    around = Surroundings(loaded, seen)
     stirred = compare(around, changed, profiles)
-    customers = {r.customer_id for r in (*changed.values(), *stirred.values()) if r.customer_id}
-    return regroup(around, customers, changed)
+    return regroup(around, {r.customer_id for r in changed.values() if r.customer_id} | stirred, changed)
 
 
 def regroup(around: Surroundings, customers: Collection[UUID], known: Mapping[UUID, Record]) -> Regrouping:
@@ -81,7 +83,7 @@ def regroup(around: Surroundings, customers: Collection[UUID], known: Mapping[UU
         customers: whose records to group.
         known: records of this batch, as they stand in memory; their `customer_id` is set here.
     """
-    model = around.model
+    model = around.seen.model
     members, edges, judged = _component(around.loaded, customers, known)
     by_ref = {record.ref: record.id for record in members.values()}
     listed = [member_of(record, model) for record in members.values()]
