@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onevoice.config import Config
     from onevoice.sdk import Connector
     from onevoice.sdk.manifest import Manifest
+    from onevoice.testing.contract import Subject
 
 app = typer.Typer(name="connector", help="The connectors there are, and the systems behind them.", no_args_is_help=True)
 
@@ -98,20 +99,28 @@ def discover(
 @app.command("test")
 def examined(
     system: Annotated[str | None, typer.Argument(help="Name of a system in onevoice.toml; all when left out.")] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="First record what is said to and by the system into fixtures/, personal values scrubbed."
+        ),
+    ] = False,
     as_json: Json = False,
     config: ConfigPath = None,
 ) -> None:
     """Examine the connector of a system, or of each, by the contract that all keep; reads a little, writes nothing.
 
+    A connector that names its tier is held to the checks of that tier, less its exemptions; any other to all of them.
+
     Example: onevoice connector test shop
     """
-    from onevoice.testing.contract import CHECKS, Subject, examine
+    from onevoice.testing.contract import CHECKS, Subject, examine, promised
     from onevoice.workers.systems import settings_of
 
     chosen = loaded(config)
     systems = list(chosen.systems) if system is None else [system]
-    checks = [name for name, check in CHECKS.items() if not check.writes]
     found = {}
+    count = 0
     for name in systems:
         subject = Subject(
             manifest=_manifest(chosen, name),
@@ -119,7 +128,11 @@ def examined(
             settings=settings_of(chosen, name),
             region=chosen.systems[name].region,
         )
-        found[name] = examine(subject, checks)
+        if record:
+            _record(subject)
+        chosen_checks = [one for one in promised(subject.manifest) or CHECKS if not CHECKS[one].writes]
+        count += len(chosen_checks)
+        found[name] = examine(subject, chosen_checks)
     problems = sum(len(finding.problems) for findings in found.values() for finding in findings)
     if as_json:
         print_json({name: {one.check: one.problems for one in findings} for name, findings in found.items()})
@@ -133,7 +146,18 @@ def examined(
     if problems:
         raise ConfigurationError(f"{problems} problem(s) in {len(systems)} system(s)")
     if not as_json:
-        done(f"{len(checks)} checks hold for each of {len(systems)} system(s)")
+        done(f"{count} check(s) hold for {len(systems)} system(s)")
+
+
+def _record(subject: "Subject") -> None:
+    """Write the recordings of a connector into its folder."""
+    from onevoice.testing.exchanges import FOLDER, record
+
+    folder = subject.manifest.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    for fixture in record(subject.manifest, subject.settings, subject.personal(), subject.make):
+        (folder / fixture.name).write_bytes(fixture.dump())
+        note(f"{FOLDER}/{fixture.name}: {len(fixture.exchanges)} exchange(s), {len(fixture.gives)} record(s); read it")
 
 
 def _draft(config: "Config", system: str) -> None:

@@ -6,6 +6,8 @@ error of `requests` leaves here, and no message quotes a body, a header or a que
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,12 +29,35 @@ class Limits:
         connect_seconds, read_seconds: for connecting and for silence on the line.
         total_seconds: for the whole body, so that a body that drips is cut off as well.
         max_bytes: largest body.
+        max_pages: most pages of one list.
+        again_seconds: waits before a page that failed in passing is asked for again.
     """
 
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
     total_seconds: float = 120.0
     max_bytes: int = 16 * 1024 * 1024
+    max_pages: int = 200_000
+    again_seconds: tuple[float, ...] = (0.2, 1.0)
+
+
+_USUAL = Limits()
+_limits: ContextVar[Limits] = ContextVar("limits", default=_USUAL)
+
+
+def limits_now() -> Limits:
+    """Return the limits that hold for what is made at this moment."""
+    return _limits.get()
+
+
+@contextmanager
+def limited(limits: Limits) -> Iterator[None]:
+    """Hold what is made in a block to other limits, as an examination does that must not take long."""
+    token = _limits.set(limits)
+    try:
+        yield
+    finally:
+        _limits.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +92,7 @@ class Exchange:
         self._session.auth = auth or _as_it_is
         self._throttle = throttle
         self._now = now
-        self._limits = limits or Limits()
+        self._limits = limits or limits_now()
 
     def send(
         self,

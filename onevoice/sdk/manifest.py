@@ -69,6 +69,19 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How much of the contract the connector keeps; the tests hold it to that.
+
+    Attributes:
+        tier: bronze, silver or gold; empty: it says nothing of itself.
+        exempt: checks of the tier that do not apply, each with the reason.
+    """
+
+    tier: str = ""
+    exempt: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """A connector's manifest.
 
@@ -93,6 +106,7 @@ class Manifest:
     capabilities: Capabilities
     contract: PinnedWsdl | None = None
     declared: Json = field(default_factory=dict)
+    quality: Quality = field(default_factory=Quality)
 
     def stream(self, name: str) -> StreamSpec:
         """Return a stream's declaration.
@@ -178,4 +192,5 @@ def _manifest(raw: Json, folder: Path, package: str) -> Manifest:
         capabilities=Capabilities(**raw.get("capabilities", {})),
         contract=PinnedWsdl(**{**contract, "file": folder / contract["file"]}) if contract else None,
         declared=raw.get(kind, {}),
+        quality=Quality(**raw.get("quality", {})),
     )

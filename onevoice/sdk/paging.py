@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from onevoice.errors import OperatorError, TransientError
+from onevoice.sdk.exchange import limits_now
 
-MAX_PAGES = 200_000
 MAX_EMPTY_PAGES = 100
 
 
@@ -179,7 +179,7 @@ class PageGuard:
         if following in self._locators:
             raise TransientError(f"{self._where}: paging came back to a page it had given; the read stops there")
         self._locators.add(following)
-        if len(self._locators) > MAX_PAGES or self._empty > MAX_EMPTY_PAGES:
+        if len(self._locators) > limits_now().max_pages or self._empty > MAX_EMPTY_PAGES:
             raise OperatorError(f"{self._where}: paging does not end; look at what the system gives")
 
 

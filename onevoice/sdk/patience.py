@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from onevoice.errors import TransientError
+from onevoice.sdk.exchange import limits_now
 
 _Result = TypeVar("_Result")
 LONGEST_SECONDS = 5.0
@@ -17,10 +18,12 @@ LONGEST_SECONDS = 5.0
 def patiently(ask: Callable[[], _Result], *, sleep: Callable[[float], None] = time.sleep) -> _Result:
     """Return what `ask` gives, at the third try at the latest; waits 0.2 s, then 1 s, or as long as it was told.
 
+    The waits are those of `Limits`.
+
     Raises:
         TransientError: the last try failed, or the system asked for a wait of more than five seconds.
     """
-    for wait in (0.2, 1.0):
+    for wait in limits_now().again_seconds:
         try:
             return ask()
         except TransientError as error:

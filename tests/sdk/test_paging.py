@@ -9,6 +9,7 @@ import pytest
 
 from onevoice.errors import OperatorError, TransientError
 from onevoice.sdk import paging
+from onevoice.sdk.exchange import Limits, limited
 from onevoice.sdk.paging import AddressPaging, LinkPaging, NumberPaging, OffsetPaging, PageGuard, SinglePage
 from onevoice.sdk.patience import patiently
 from tests.sdk.test_rest import rest_for
@@ -78,12 +79,11 @@ def test_patience_ends() -> None:
     assert (tries, len(waited)) == (4, 2), "a long wait is the caller's"
 
 
-def test_a_list_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MAX_PAGES", 20)
+def test_a_list_without_end_is_stopped() -> None:
     endless = PageGuard("system shop")
     for number in range(20):
         endless.admit([number], str(number))
-    with pytest.raises(OperatorError, match="does not end"):
+    with limited(Limits(max_pages=20)), pytest.raises(OperatorError, match="does not end"):
         endless.admit([20], "20")
 
 

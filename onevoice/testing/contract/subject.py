@@ -29,6 +29,7 @@ class Subject:
         wrong_secrets: secrets that the system refuses; none: that is not examined.
         change: makes a change of a record that the system will take, on a stream; none: nothing is written.
         make: builds the connector.
+        refill: puts the system as it was before each check, where reading alone changes it, as with a queue.
     """
 
     manifest: Manifest
@@ -39,6 +40,7 @@ class Subject:
     wrong_secrets: Mapping[str, str] | None = None
     change: Callable[[str, SourceRecord], Change | None] | None = None
     make: Callable[[Manifest, Settings], Connector] = field(default=build)
+    refill: Callable[[], None] = lambda: None
 
     @contextmanager
     def connected(
@@ -73,6 +75,18 @@ class Subject:
         """Return the mapping files by stream."""
         return load_mappings(self.root / "mappings", self.manifest.id, self.settings.system)
 
+    def personal(self) -> dict[str, set[str]]:
+        """Return by stream the paths of what a recording must not show.
+
+        Key and version stay as they are, and so does what comes from a closed list: another value would not fit.
+        """
+        found = {}
+        for name, file in self.files().items():
+            source = self.contracts(name)[0]
+            free = {path for path in source.personal_paths() if not _is_closed(source.schema, path)}
+            found[name] = free - {file.key, file.version}
+        return found
+
     def contracts(self, stream: str) -> tuple[Contract, Contract]:
         """Return the contracts of a stream's source and canonical records."""
         source = Contracts(self.root / "schemas").source(self.manifest.id, stream)
@@ -81,6 +95,14 @@ class Subject:
     def canonical(self, type_: str) -> Contract:
         """Return the contract of a canonical type."""
         return Contracts(self.root / "schemas").canonical(type_)
+
+
+def _is_closed(schema: Json, path: str) -> bool:
+    form: Json = {"properties": schema.get("properties", {})}
+    for name in path.split("."):
+        form = form.get("properties", {}).get(name.removesuffix("[]"), {})
+        form = form.get("items", {}) if name.endswith("[]") else form
+    return "enum" in form or "pattern" in form
 
 
 def pages(reader: Reader, stream: str, cursor: Json | None = None) -> list[Page]:
