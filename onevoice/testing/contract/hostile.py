@@ -15,8 +15,8 @@ from onevoice.errors import OnevoiceError
 from onevoice.sdk import Reader, version_text
 from onevoice.sdk.exchange import limited
 from onevoice.testing.contract.subject import Subject
-from onevoice.testing.contract.wire import HURRIED, answering, speaking
-from onevoice.testing.exchanges import Exchange, Fixture, fixtures_of, played
+from onevoice.testing.contract.wire import HURRIED, answering, failing_line, over_http, speaking
+from onevoice.testing.exchanges import Exchange, Fixture, played
 from onevoice.testing.exchanges.play import Played, Reply
 from onevoice.testing.exchanges.scrub import leaves
 
@@ -56,7 +56,7 @@ class _List:
 
 def endured(subject: Subject) -> Iterator[str]:
     """K13: endless, repeated, foreign, cut and mislabelled answers, and dates of three kinds, have errors by name."""
-    for fixture in (one for one in fixtures_of(subject.manifest.folder) if not one.keys):
+    for fixture in over_http(subject):
         keys = [key for key, *_ in fixture.gives]
         at = next((n for n, one in enumerate(fixture.exchanges) if any(answering(one, key) for key in keys)), None)
         if at is None:
@@ -66,6 +66,8 @@ def endured(subject: Subject) -> Iterator[str]:
             yield from _endured(subject, fixture, at, name, make, must_fail=must_fail)
     if subject.manifest.kind == "file":
         yield from _files(subject)
+    else:
+        yield from failing_line(subject, _LINES)
 
 
 def _endured(
@@ -233,6 +235,11 @@ def _later(subject: Subject) -> Callable[[], datetime]:
     return lambda: subject.settings.now() + timedelta(hours=1)
 
 
+_LINES: Mapping[str, bytes | None] = {
+    "a web server": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + _PAGE,
+    "half a greeting": b"R\x00\x00\x00",
+    "a flood": b"S" * 100_000,
+}
 _FILE_WAYS: Mapping[str, Callable[[bytes], bytes]] = {
     "web pages": lambda _content: _PAGE,
     "cut files": lambda content: content[: len(content) // 2],

@@ -13,8 +13,8 @@ from onevoice.sdk import Reader, RecordWriter
 from onevoice.sdk.contract import PinnedWsdl
 from onevoice.sdk.exchange import limited
 from onevoice.testing.contract.subject import Subject, pages
-from onevoice.testing.contract.wire import HURRIED, fixtures_are_there, speaking
-from onevoice.testing.exchanges import Exchange, fixtures_of, played
+from onevoice.testing.contract.wire import HURRIED, over_http, speaking
+from onevoice.testing.exchanges import Exchange, played
 from onevoice.testing.exchanges.play import Played, Reply, Twist
 
 _MARK = "trapped.person@example.com"
@@ -84,7 +84,7 @@ def _other_wsdl(subject: Subject) -> Iterator[str]:
 
 def _refused(subject: Subject, twist: Twist, what: str) -> Iterator[str]:
     """Every answer is of this kind: the read ends in an error of ours that quotes nothing."""
-    for fixture in list(fixtures_of(subject.manifest.folder))[:1]:
+    for fixture in over_http(subject)[:1]:
         with limited(HURRIED), played(fixture.exchanges, twist) as playing:
             try:
                 with speaking(subject, fixture, playing) as reader:
@@ -96,7 +96,7 @@ def _refused(subject: Subject, twist: Twist, what: str) -> Iterator[str]:
                 yield f"{what}: ends in {type(error).__name__}"
             else:
                 yield f"{what}: is not noticed"
-    if not fixtures_are_there(subject):
+    if not over_http(subject):
         yield "there are no recorded exchanges to try it on"
 
 

@@ -13,6 +13,7 @@ from onevoice.testing.contract.subject import Subject
 from onevoice.testing.exchanges import Fixture, fixtures_of, played
 from onevoice.testing.exchanges.fixture import Exchange, small
 from onevoice.testing.exchanges.play import Played, Reply, Twist
+from onevoice.testing.exchanges.statements import run_statements
 
 HURRIED = Limits(connect_seconds=1.0, read_seconds=0.2, total_seconds=2.0, max_pages=40, again_seconds=(0.0, 0.0))
 _WAIT = 7.0
@@ -33,7 +34,9 @@ def used_once(subject: Subject) -> Iterator[str]:
     fixtures = list(fixtures_of(subject.manifest.folder))
     if not fixtures:
         yield "there are no recorded exchanges; 'onevoice connector test SYSTEM --record' makes them"
-    for fixture in fixtures:
+    for fixture in (one for one in fixtures if one.database):
+        yield from _stated_once(subject, fixture)
+    for fixture in (one for one in fixtures if not one.database):
         contract, _ = subject.contracts(fixture.stream)
         with played(fixture.exchanges) as playing, speaking(subject, fixture, playing) as reader:
             try:
@@ -53,41 +56,57 @@ def used_once(subject: Subject) -> Iterator[str]:
             yield f"{fixture.name}: gives other records than when it was recorded"
 
 
+def _stated_once(subject: Subject, fixture: Fixture) -> Iterator[str]:
+    statements, gives = run_statements(fixture, subject.manifest, subject.settings, subject.make)
+    left = [(one.body, one.target) for one in fixture.exchanges]
+    for one in statements:
+        if (one.body, one.target) in left:
+            left.remove((one.body, one.target))
+        else:
+            yield f"{fixture.name}: asks for what was not recorded: {' '.join(one.body.split())[:60]}"
+    if left:
+        yield f"{fixture.name}: {len(left)} of {len(fixture.exchanges)} recorded statements are never sent"
+    if [one for one in gives if not one[2]] != [one for one in fixture.gives if not one[2]]:
+        yield f"{fixture.name}: gives other records than when it was recorded"
+
+
 def failing(subject: Subject) -> Iterator[str]:
     """K9: 429, 5xx, silence and garbage become the error of their class, with the wait that the system asked for."""
-    for fixture in (one for one in fixtures_of(subject.manifest.folder) if not one.keys):
+    for fixture in over_http(subject):
         for name, (reply, classes) in _FAULTS.items():
             for begin in sorted({0, len(fixture.exchanges) - 1}):
                 at = "at once" if begin == 0 else "in the middle of a read"
-                error = _ended(subject, fixture, lambda _p, _e, n, r=reply, b=begin: r if n >= b else None)  # type: ignore[misc]
+                error = _ended(subject, fixture, begin, lambda _p, _e, n, r=reply, b=begin: r if n >= b else None)  # type: ignore[misc]
                 if not isinstance(error, classes):
                     got = "is not noticed" if error is None else f"ends in {type(error).__name__}"
                     yield f"{fixture.stream}: {name} {at}: {got}"
                 elif "Retry-After" in reply.headers and getattr(error, "retry_after", None) != _WAIT:
                     yield f"{fixture.stream}: {name} {at}: the wait that the system asked for is not told"
-    yield from _failing_line(subject)
+    lines = {"silence": None, "garbage": _GARBAGE * 50, "a line that breaks off": b""}
+    yield from failing_line(subject, lines)
 
 
-def _ended(subject: Subject, fixture: Fixture, twist: Twist) -> Exception | None:
-    """Return what a read ends in when answers are not the recorded ones."""
+def _ended(subject: Subject, fixture: Fixture, begin: int, twist: Twist) -> Exception | None:
+    """Return what `check` ends in, or a read that goes on up to an exchange, when answers are not the recorded ones."""
     with limited(HURRIED), played(fixture.exchanges, twist) as playing:
         try:
             with speaking(subject, fixture, playing) as reader:
-                reader.check()
+                if begin == 0:
+                    reader.check()
                 fixture.run(reader)
         except Exception as error:  # noqa: BLE001 - the kind of it is what is looked at
             return error
     return None
 
 
-def _failing_line(subject: Subject) -> Iterator[str]:
-    """The same for what does not speak HTTP: a line that is silent, says garbage, or breaks off."""
-    if fixtures_are_there(subject) or subject.unreachable is None:
+def failing_line(subject: Subject, lines: Mapping[str, bytes | None]) -> Iterator[str]:
+    """The same for what does not speak HTTP: a line on which something else is said, or nothing (None)."""
+    if over_http(subject) or subject.unreachable is None:
         return
     if _at_port(subject.unreachable, 2) == subject.unreachable:
         yield "speaks over no line that can be examined: exempt it, with the reason"
         return
-    for name, said in (("silence", None), ("garbage", _GARBAGE * 50), ("a line that breaks off", b"")):
+    for name, said in lines.items():
         with limited(HURRIED), _listening(said) as port:
             try:
                 with subject.connected(_at_port(subject.unreachable, port)) as connector:
@@ -100,9 +119,9 @@ def _failing_line(subject: Subject) -> Iterator[str]:
                 yield f"{name}: check passes"
 
 
-def fixtures_are_there(subject: Subject) -> bool:
-    """Return whether the connector has recordings, and so speaks HTTP."""
-    return any(True for _ in fixtures_of(subject.manifest.folder))
+def over_http(subject: Subject) -> list[Fixture]:
+    """Return the recorded reads of a connector that speaks HTTP."""
+    return [one for one in fixtures_of(subject.manifest.folder) if not one.keys and not one.database]
 
 
 @contextmanager

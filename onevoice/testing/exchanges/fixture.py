@@ -4,7 +4,10 @@
 records. The address of the system is `ADDRESS` in all of it, secrets are their own names.
 """
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -47,6 +50,7 @@ class Fixture:
     Attributes:
         values: the settings at the time, with `ADDRESS` in them.
         keys: of a look-up; empty: it is a read.
+        database: of a recording of SQL: the script that makes the rows.
         gives: key, version and whether it is deleted, of each record in order.
     """
 
@@ -55,6 +59,7 @@ class Fixture:
     exchanges: Sequence[Exchange]
     gives: Sequence[tuple[str, str, bool]]
     keys: Sequence[str] = field(default_factory=tuple)
+    database: str = ""
 
     @property
     def name(self) -> str:
@@ -74,6 +79,15 @@ class Fixture:
         if self.keys:
             return list(reader.readback(self.stream, self.keys))
         return [record for page in islice(reader.read(self.stream, None), PAGES) for record in page.records]
+
+    @contextmanager
+    def rows(self) -> Iterator[Path]:
+        """Give a SQLite file with the rows of a recording of SQL."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.sqlite"
+            with closing(sqlite3.connect(file)) as database:
+                database.executescript(self.database)
+            yield file
 
     def dump(self) -> bytes:
         """Return the file."""
@@ -115,6 +129,7 @@ def _fixture(raw: Json) -> Fixture:
         stream=raw["stream"],
         values=raw["values"],
         keys=tuple(raw["keys"]),
+        database=raw["database"],
         exchanges=tuple(Exchange(**one) for one in raw["exchanges"]),
         gives=tuple((key, version, deleted) for key, version, deleted in raw["gives"]),
     )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from itertools import islice
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import SourceRecord
@@ -18,9 +18,10 @@ from onevoice.sdk import Connector, Reader, Settings
 from onevoice.sdk.exchange import Exchange as Throughput
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.throttle import Throttle
-from onevoice.testing.exchanges.fixture import ADDRESS, Exchange, Fixture, addresses, small
+from onevoice.testing.exchanges.fixture import ADDRESS, PAGES, Exchange, Fixture, addresses, small
 from onevoice.testing.exchanges.play import serving
-from onevoice.testing.exchanges.scrub import scrubbed
+from onevoice.testing.exchanges.scrub import Scrubber, proven, texts_at
+from onevoice.testing.exchanges.statements import record_statements
 
 _KEPT = ("content-type", "etag", "link", "retry-after", "last-modified")
 _NOT_FORWARDED = ("host", "connection", "accept-encoding", "content-length")
@@ -53,9 +54,11 @@ def record(
         make: builds the connector.
 
     Raises:
-        ConfigurationError: no setting is an http address, or more than one system is meant.
+        ConfigurationError: no setting is an http address or a SQLite database, or more than one system is meant.
         OperatorError, TransientError: the system does not let us in, or does not answer.
     """
+    if manifest.kind == "sql":
+        return record_statements(manifest, settings, personal, make)
     found = set(addresses(settings.values).values())
     if len(found) != 1:
         raise ConfigurationError(f"connector {manifest.id}: no one http address among its settings; nothing to record")
@@ -94,10 +97,32 @@ def _one(
             records = fixture.run(connector)
         finally:
             connector.close()
-    personal = {value for one in records for path in paths for value in _at(one.data, path)}
-    clean = scrubbed(line.exchanges, personal, dict(settings.secrets), line.proofs)
+    seen = [*records, *_ahead(manifest, settings, make, stream)]
+    words = {word for one in seen for path in paths for word in texts_at(one.data, path)}
+    names = {path.rpartition(".")[2].removesuffix("[]") for path in paths}
+    secrets = {value: name for name, value in settings.secrets.items()} | proven(line.exchanges, line.proofs)
+    scrubber = Scrubber(words, secrets, names, _configured(manifest, settings))
+    clean = [scrubber.exchange(one) for one in line.exchanges]
     gives = tuple((one.key, one.version, one.deleted) for one in records)
     return replace(fixture, exchanges=clean, gives=gives), records
+
+
+def _configured(manifest: Manifest, settings: Settings) -> set[str]:
+    defaults = [rule.get("default") for rule in manifest.settings["properties"].values()]
+    return {value for value in (*settings.values.values(), *defaults) if isinstance(value, str)}
+
+
+def _ahead(
+    manifest: Manifest, settings: Settings, make: Callable[[Manifest, Settings], Connector], stream: str
+) -> list[SourceRecord]:
+    """Return the records of a few pages more than are recorded: a reader may ask for more than it gives."""
+    connector = make(small(manifest), settings)
+    try:
+        if not isinstance(connector, Reader):
+            return []
+        return [one for page in islice(connector.read(stream, None), PAGES + 2) for one in page.records]
+    finally:
+        connector.close()
 
 
 @contextmanager
@@ -152,14 +177,3 @@ def _tapped(system: str) -> Iterator[Line]:
 
 def _moved(values: Mapping[str, object], system: str, address: str) -> dict[str, object]:
     return {name: value.replace(system, address) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _at(data: Any, path: str) -> Iterator[str]:
-    """Yield the texts at a path of a record, `[]` in it standing for each entry of a list."""
-    name, _, rest = path.partition(".")
-    inner = data.get(name.removesuffix("[]")) if isinstance(data, dict) else None
-    for one in inner if isinstance(inner, list) else [inner]:
-        if rest:
-            yield from _at(one, rest)
-        elif isinstance(one, str | int) and not isinstance(one, bool):
-            yield str(one)

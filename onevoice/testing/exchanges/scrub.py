@@ -8,7 +8,7 @@ import base64
 import binascii
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import orjson
 from onevoice.testing.exchanges.fixture import Exchange
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?=$|[T ])")
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _SECRET_NAME = re.compile(r"token|session|secret|password", re.IGNORECASE)
 _SHORTEST_PROOF = 12
 _SHORTEST_WITHIN = 4
@@ -28,12 +29,22 @@ class Scrubber:
 
     Args:
         personal: values to take out.
+        names: of fields whose value is taken out whatever it is, unless it stands in the settings.
+        configured: values of settings.
         secrets: value -> what to write.
-        seed: two scrubbers of one seed agree.
     """
 
-    def __init__(self, personal: Iterable[str], secrets: Mapping[str, str], *, seed: int) -> None:
-        self._words = {value: _other(value, seed) for value in personal if value}
+    def __init__(
+        self,
+        personal: Iterable[str],
+        secrets: Mapping[str, str],
+        names: Collection[str] = (),
+        configured: Collection[str] = (),
+    ) -> None:
+        self._configured = frozenset(configured)
+        self._seed = random.SystemRandom().getrandbits(64)
+        self._names = frozenset(names)
+        self._words = {value: _other(value, self._seed) for value in personal if value}
         self._secrets = {value: name for value, name in secrets.items() if value}
 
     def exchange(self, exchange: Exchange) -> Exchange:
@@ -56,22 +67,37 @@ class Scrubber:
         except lxml.etree.XMLSyntaxError:
             return self._all(text)
         for element in root.iter(lxml.etree.Element):
-            element.text = self._value(element.text) if element.text else element.text
+            if element.text and element.text.strip():
+                element.text = self._value(element.text, lxml.etree.QName(element).localname)
             for name, value in element.attrib.items():
-                element.set(name, self._value(value))
+                element.set(name, self._value(value, lxml.etree.QName(name).localname))
         return str(lxml.etree.tostring(root, encoding="unicode"))
 
-    def _json(self, value: Any) -> Any:
+    def script(self, text: str) -> str:
+        """Return a SQL script without them: text literals alone hold values."""
+
+        def other(literal: re.Match[str]) -> str:
+            value = self._value(literal[1].replace("''", "'"))
+            return "'" + value.replace("'", "''") + "'"
+
+        return "\n".join(
+            _LITERAL.sub(other, line) if line.startswith("INSERT INTO") else line for line in text.split("\n")
+        )
+
+    def _json(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {name: self._json(item) for name, item in value.items()}
+            return {key: self._json(item, key) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._json(item) for item in value]
+            return [self._json(item, name) for item in value]
         if isinstance(value, int) and not isinstance(value, bool) and (other := self._words.get(str(value))):
             return int(other)
-        return self._value(value) if isinstance(value, str) else value
+        return self._value(value, name) if isinstance(value, str) else value
 
-    def _value(self, text: str) -> str:
-        return self._secrets.get(text) or self._words.get(text) or self._all(text)
+    def _value(self, text: str, name: str = "") -> str:
+        known = self._secrets.get(text) or self._words.get(text)
+        if known is None and name in self._names and text and text not in self._configured:
+            known = self._words[text] = _other(text, self._seed)
+        return known or self._all(text)
 
     def _all(self, text: str) -> str:
         longest = sorted((*self._secrets.items(), *self._words.items()), key=lambda one: -len(one[0]))
@@ -81,21 +107,14 @@ class Scrubber:
         return text
 
 
-def scrubbed(
-    exchanges: Sequence[Exchange], personal: Iterable[str], secrets: Mapping[str, str], proofs: Iterable[str]
-) -> list[Exchange]:
-    """Return exchanges without what is personal or secret.
+def proven(exchanges: Sequence[Exchange], proofs: Iterable[str]) -> dict[str, str]:
+    """Return what the answers gave to prove oneself with, and a name for it.
+
+    It is known by the name of its field, or because a request's header then had it.
 
     Args:
         proofs: headers by which the requests proved who they are.
     """
-    found = {value: name for name, value in secrets.items()} | _proven(exchanges, proofs)
-    scrubber = Scrubber(personal, found, seed=random.SystemRandom().getrandbits(64))
-    return [scrubber.exchange(one) for one in exchanges]
-
-
-def _proven(exchanges: Sequence[Exchange], proofs: Iterable[str]) -> dict[str, str]:
-    """Return what the answers gave to prove oneself with: by name, or because a request's header then had it."""
     shown = "\n".join(text for proof in proofs for text in (proof, *_decoded(proof)))
     found: dict[str, str] = {}
     for exchange in exchanges:
@@ -104,6 +123,17 @@ def _proven(exchanges: Sequence[Exchange], proofs: Iterable[str]) -> dict[str, s
             if long and (_SECRET_NAME.search(name) or value in shown):
                 found.setdefault(value, f"proof-{len(found) + 1}")
     return found
+
+
+def texts_at(data: Any, path: str) -> Iterator[str]:
+    """Yield the texts and numbers at a path of a record, `[]` in it standing for each entry of a list."""
+    name, _, rest = path.partition(".")
+    inner = data.get(name.removesuffix("[]")) if isinstance(data, dict) else None
+    for one in inner if isinstance(inner, list) else [inner]:
+        if rest:
+            yield from texts_at(one, rest)
+        elif isinstance(one, str | int) and not isinstance(one, bool):
+            yield str(one)
 
 
 def _decoded(proof: str) -> Iterator[str]:
