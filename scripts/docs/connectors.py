@@ -6,6 +6,7 @@ from onevoice.contracts import Contracts
 from onevoice.mapping import MappingFile, load_mappings, measure
 from onevoice.sdk.discovery import discover
 from onevoice.sdk.manifest import Manifest
+from onevoice.testing.contract import TIERS
 from scripts.docs.markdown import code, codes, page, table
 
 
@@ -16,8 +17,35 @@ def connectors_page(root: Path) -> str:
         "A connector speaks one product's or protocol's API; it is a folder of `connectors/` with a `manifest.yaml`. "
         "`poll` means that the hub asks, `push` that the system tells. `both ways` is the share of mapped fields whose "
         "rule also runs backwards, as `onevoice mapping lint` counts it.",
+        _quality(list(discover(root / "connectors").values())),
         *(_connector(root, one) for one in discover(root / "connectors").values()),
     )
+
+
+def _quality(found: list[Manifest]) -> str:
+    """Return the table of tiers, the best first."""
+    names = list(TIERS)
+    rows = [
+        [
+            code(one.id),
+            one.quality.tier or "none",
+            "; ".join(f"{check}: {why}" for check, why in sorted(one.quality.exempt.items(), key=_number)),
+        ]
+        for one in sorted(found, key=lambda one: (-names.index(one.quality.tier or names[0]), one.id))
+    ]
+    contract = "../architecture/connectors.md#the-contract-that-every-connector-keeps"
+    tiers = ", ".join(f"{tier} {checks[0]} to {checks[-1]}" for tier, checks in TIERS.items())
+    return "\n\n".join(
+        [
+            "## Tiers",
+            f"How much of [the contract]({contract}) each keeps, and the tests run: {tiers}; each with those before.",
+            table(["connector", "tier", "exempt, and why"], rows),
+        ]
+    )
+
+
+def _number(exemption: tuple[str, str]) -> int:
+    return int(exemption[0].removeprefix("K"))
 
 
 def _connector(root: Path, one: Manifest) -> str:

@@ -43,7 +43,10 @@ def test_the_page_connects_the_club_both_ways(tmp_path: Path, club: Club) -> Non
     changed = {path for path, content in standing.items() if path.read_bytes() != content}
     assert changed == {project.config}
     assert len(commands) > 5
-    assert "8 checks hold for each of 1 system(s)" in project.run("connector", "test")
+    assert "12 check(s) hold for 1 system(s)" in project.run("connector", "test")
+    recorded = "".join(path.read_text() for path in (project.folder / "connectors/club/fixtures").iterdir())
+    assert '"stream": "members"' in recorded
+    assert not any(word in recorded for word in ("Osterley", "osterley", "example.com", KEY))
     assert club.members[1]["no_mail"] is True, "the opt-out of the other membership was written"
     assert club.members[2]["no_mail"] is False
     project.run("sync", "club")

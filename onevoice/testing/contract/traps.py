@@ -38,7 +38,8 @@ def sidestepped(subject: Subject) -> Iterator[str]:
         "file": _files,
         "amqp": _amqp,
     }
-    yield from kinds[subject.manifest.kind](subject)
+    if subject.manifest.kind in kinds:
+        yield from kinds[subject.manifest.kind](subject)
 
 
 def _redirected(subject: Subject) -> Iterator[str]:
