@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from onevoice.bus import MESSAGE_LIMIT, Topology, envelope_json, work_json
+from onevoice.bus import MESSAGE_LIMIT, Topology, envelope_json, work_messages
 from onevoice.bus.envelope import CONTENT_TYPE, DELETED_TYPE, MAX_DEPTH, MAX_TEXT, RECORD_TYPE
 from onevoice.bus.topology import HUB_USER, RECEIPT_STREAM
 from onevoice.messages import Envelope, Lane, Work
@@ -77,8 +77,11 @@ def bus_page() -> str:
         "numbers of at most 64 bits, no NUL in a text. A time has a zone.",
         "## Work",
         "What travels on `onevoice.work` says only who is owed something; the worker reads what it is at that moment.",
-        _json(work_json(Work(system="crm", lane=Lane.SUPPRESSION, stream="Contact", target="003OV0000000A4b"))),
+        *(_json(body) for _, _, body in work_messages([_WORK])),
     )
+
+
+_WORK = Work(system="crm", lane=Lane.SUPPRESSION, stream="Contact", target="003OV0000000A4b")
 
 
 def _whose(names: list[str], every: int) -> str:
