@@ -130,6 +130,10 @@ bench-decisions: .venv-bench-decisions/.stamp ## Measure the decision engine bes
 bench-consent: setup servers ## Ask the gate for a million addresses in bulk, and compare with asking one by one
 	.venv/bin/python -m benchmarks.consent
 
+.PHONY: bench-doors
+bench-doors: setup servers ## Measure contexts and decisions over HTTP; needs wrk (apt-get install wrk)
+	.venv/bin/python -m benchmarks.doors
+
 .PHONY: docs
 docs: setup .venv-docs/.stamp ## Write the reference from the code and build the documentation into site/
 	.venv/bin/python -m scripts.docs

@@ -80,7 +80,8 @@ def _measure(
         population = Population(seed)
         present = list(step.over("people", customers, population.customers(customers, settled=True, kind="present")))
         records = sum(len(known.records) for known in present)
-        ground.load(present, step.to("customers made present", records))
+        standing = (one for known in present for one in known.records)
+        ground.load(standing, step.to("customers made present", records))
         catalog = ground.catalog()
         count = int((seconds + WARM_SECONDS + SPARE_SECONDS) * rate)
         messages: dict[str, list[Message]] = {}

@@ -12,73 +12,38 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import cel
 import zen
 
+from benchmarks.rules import (
+    CHANNELS,
+    COUNTRIES,
+    DEPARTMENTS,
+    OFFERS,
+    ROWS,
+    STAGES,
+    TABLES,
+    TIERS,
+    documents,
+    many_rules,
+)
 from onevoice.decisions import NOTHING_SHOWN, Engine, Question, World, checked_facts, read_ruleset
 from onevoice.decisions.ruleset import Ruleset
 
-OFFERS, TABLES, ROWS, DECISIONS = 500, 20, 10, 5_000
+DECISIONS = 5_000
 RULES, QUESTIONS = 200, 5_000
 MARK = 2_000
 Facts = dict[str, Any]
-TIERS, STAGES = ("high", "middle", "low"), ("prospect", "active", "lapsing", "lapsed")
-CHANNELS = ("email", "phone", "web", "app", "chat")
-DEPARTMENTS = tuple(f"d{n}" for n in range(8))
-COUNTRIES = ("GB", "DE", "FR", "US", "NL", "IT")
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
 def ruleset(tables: dict[str, Any], offers: dict[str, Any]) -> Ruleset:
     """Rules with these tables and offers."""
-    decisions = {
-        "objectives": {"profit": 1}, "prior": {"a": 1, "b": 19}, "least_shown": 50, "holds_minutes": 30,
-        "attributes": {"basket": "number"}, "experiments": {},
-        "groups": {f"g{n}": {"at_most": 1, "suitable": "not collection"} for n in range(10)},
-        "weights": [{"name": "w", "when": "department == 'd1'", "groups": ["g1"], "weight": 0.5}],
-    }  # fmt: skip
     world = World(tiers={*TIERS, "unknown"}, stages=STAGES, purposes={"marketing"})
-    routing = {
-        "holds_minutes": 30,
-        "targets": {"a": {"kind": "queue", "channels": ["web"]}},
-        "routes": [],
-        "fall_back": "a",
-    }
-    return read_ruleset({"decisions": decisions, "tables": tables, "offers": offers, "routing": routing}, world)
-
-
-def many_rules() -> Ruleset:
-    """The rules of whole decisions."""
-    chance = random.Random(1)
-    tables = {
-        f"t{n}": {
-            "gives": "number",
-            "hit": "first",
-            "rows": [
-                {"when": f"basket >= {chance.randrange(200)} and country == {chance.choice(COUNTRIES)!r}", "then": row}
-                for row in range(ROWS)
-            ],
-            "otherwise": -1,
-        }
-        for n in range(TABLES)
-    }
-    offers = {
-        f"o{n}": {
-            "kind": "offer", "title": "T", "text": "X", "purpose": "marketing", "group": f"g{n % 10}",
-            "valid_from": date(2026, 1, 1), "valid_until": date(2026, 12, 31),
-            "channels": chance.sample(CHANNELS, 3),
-            "eligible": f"tier in {tuple(chance.sample(TIERS, 2))!r} and orders >= {chance.randrange(5)}",
-            "applicable": f"department == {chance.choice(DEPARTMENTS)!r} or t{n % TABLES} > {chance.randrange(ROWS)}",
-            "suitable": f"days_since_order > {chance.randrange(100)} and not escalated",
-            "value": chance.randrange(1, 100),
-            "serves": {"profit": 1},
-        }
-        for n in range(OFFERS)
-    }  # fmt: skip
-    return ruleset(tables, offers)
+    return read_ruleset(documents(tables, offers), world)
 
 
 def questions(rules: Ruleset, count: int) -> list[Question]:
@@ -190,7 +155,7 @@ def compared() -> None:
 
 def whole_decisions() -> float:
     """Print and return how many whole decisions are made a second."""
-    rules = many_rules()
+    rules = ruleset(*many_rules())
     engine = Engine(rules, NOTHING_SHOWN)
     asked = questions(rules, DECISIONS)
     given = sum(len(engine.decide(one).chosen) for one in asked) / DECISIONS

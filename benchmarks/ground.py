@@ -23,7 +23,7 @@ import psycopg
 import yaml
 
 from benchmarks.messages import Message, message_of
-from benchmarks.population import Known, Told
+from benchmarks.population import Told
 from benchmarks.target import write_lines
 from onevoice.bus import Delivery
 from onevoice.config import load_config
@@ -80,17 +80,15 @@ class Ground:
         """Return the systems as every hub of this ground knows them."""
         return load_catalog(load_config(self._write_config("catalog", "sqlite:///unused.db", "embedded:")))
 
-    def load(self, present: Sequence[Known], progress: Callable[[int], None]) -> None:
-        """Bring the customers into the database that every hub's is a copy of, through ingest, without a broker."""
+    def load(self, told: Iterable[Told], progress: Callable[[int], None]) -> None:
+        """Bring records into the database that every hub's is a copy of, through ingest, without a broker."""
         self.postgres.create_database(PRESENT)
         url = self.postgres.url(PRESENT)
         upgrade(url)
         catalog = self.catalog()
         store = open_store(url)
         try:
-            _take_all(
-                store, catalog, (message_of(one, catalog) for known in present for one in known.records), progress
-            )
+            _take_all(store, catalog, (message_of(one, catalog) for one in told), progress)
         finally:
             store.close()
         with psycopg.connect(self.dsn(PRESENT), autocommit=True) as connection:

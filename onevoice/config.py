@@ -119,6 +119,7 @@ class Config:
     management_url: Secret | str | None
     api_host: str
     api_port: int
+    api_share_port: bool
     public_url: str
     secret: Secret | None
     retry_seconds: float
@@ -162,6 +163,7 @@ def load_config(path: Path) -> Config:
         management_url=bus.secret_or_text("management_url", "") or None,
         api_host=api.text("host", "127.0.0.1"),
         api_port=api.port("port", 8080),
+        api_share_port=api.truth("share_port"),
         public_url=api.url("public_url"),
         secret=hub.secret("secret"),
         retry_seconds=hub.duration("retry_after", "5s"),
@@ -259,6 +261,12 @@ class _Table:
         value = self._values.pop(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
             raise self._wrong(key, "write a whole number from 1 to 65535")
+        return value
+
+    def truth(self, key: str) -> bool:
+        value = self._values.pop(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "write true or false")
         return value
 
     def url(self, key: str) -> str:

@@ -64,7 +64,7 @@ class Keys:
         return found
 
 
-def authenticated(
+async def authenticated(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """Return the caller of a request.
@@ -84,7 +84,7 @@ def authenticated(
     return caller
 
 
-def operator(caller: Annotated[Caller, Depends(authenticated)]) -> str:
+async def operator(caller: Annotated[Caller, Depends(authenticated)]) -> str:
     """Return the operator's name.
 
     Raises:

@@ -108,12 +108,12 @@ class Taken:
     late: list[UUID]
 
 
-def _contacts(request: Request) -> Contacts:
+async def _contacts(request: Request) -> Contacts:
     contacts: Contacts = request.app.state.contacts
     return contacts
 
 
-def _acts(request: Request) -> Acts:
+async def _acts(request: Request) -> Acts:
     acts: Acts = request.app.state.acts
     return acts
 

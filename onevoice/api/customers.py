@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -171,4 +170,4 @@ def _context(customers: Customers, reference: str, asked: MomentAsked, match: st
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if match is not None and tag in (one.strip().removeprefix("W/") for one in match.split(",")):
         return Response(status_code=304, headers=headers)
-    return Response(orjson.dumps(context.document), media_type="application/json", headers=headers)
+    return Response(context.body, media_type="application/json", headers=headers)

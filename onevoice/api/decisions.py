@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+import orjson
+from fastapi import APIRouter, Header, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from onevoice.api.caller import AnyCaller, Operator
@@ -78,8 +79,8 @@ class OutcomeSaid(BaseModel):
     at: AwareDatetime
 
 
-@router.post("/decisions")
-def decide(asked: DecisionAsked, key: IdempotencyKey, caller: AnyCaller, desk: DeskHere) -> Decided:
+@router.post("/decisions", response_class=Response, responses={200: {"model": Decided}})
+def decide(asked: DecisionAsked, key: IdempotencyKey, caller: AnyCaller, desk: DeskHere) -> Response:
     """Decide what to give to a customer in a conversation that they began, and reserve it; of kind route, who answers.
 
     The same `Idempotency-Key` returns the stored decision; for another question it is refused (409).
@@ -92,7 +93,8 @@ def decide(asked: DecisionAsked, key: IdempotencyKey, caller: AnyCaller, desk: D
         limit=asked.limit,
         facts=asked.facts,
     )
-    return Decided.model_validate(desk.decide(question, caller=f"{caller.kind}:{caller.name}", key=key))
+    answer = desk.decide(question, caller=f"{caller.kind}:{caller.name}", key=key)
+    return Response(orjson.dumps(answer), media_type="application/json")
 
 
 @router.post("/decisions/{decision}/outcomes", status_code=202)

@@ -82,7 +82,7 @@ def open_doors(hub: Hub) -> Doors | None:
     return Doors(page, Stops(store=hub.store, acts=page.acts, signing=signing), signing)
 
 
-def _doors(request: Request) -> Doors:
+async def _doors(request: Request) -> Doors:
     doors: Doors | None = request.app.state.own_pages
     if doors is None:
         raise ProblemError(404, "this hub has no pages for customers; see hub.secret and api.public_url")

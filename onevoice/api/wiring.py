@@ -1,4 +1,8 @@
-"""What the operations of the API are given: the hub, its customers, the fuse of its doors."""
+"""What the operations of the API are given: the hub, its customers, the fuse of its doors.
+
+What is given is asynchronous, though nothing in it waits: FastAPI would send each of a request's plain functions
+through the pool of threads.
+"""
 
 import threading
 import time
@@ -41,22 +45,22 @@ class Fuse:
                 raise overloaded("too many records wait to be taken in; send again later", _RETRY_SECONDS)
 
 
-def _hub(request: Request) -> Hub:
+async def _hub(request: Request) -> Hub:
     hub: Hub = request.app.state.hub
     return hub
 
 
-def _customers(request: Request) -> Customers:
+async def _customers(request: Request) -> Customers:
     customers: Customers = request.app.state.customers
     return customers
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
 
-def _fuse(request: Request) -> Fuse:
+async def _fuse(request: Request) -> Fuse:
     fuse: Fuse = request.app.state.fuse
     return fuse
 

@@ -69,4 +69,6 @@ def _serve(hub: "Hub", alive: Callable[[], bool], stop: threading.Event) -> None
     from onevoice.api import create_app
     from onevoice.api.server import serve
 
-    serve(create_app(hub, loops_alive=alive), hub.config.api_host, hub.config.api_port, stop)
+    config = hub.config
+    app = create_app(hub, loops_alive=alive)
+    serve(app, config.api_host, config.api_port, stop, share_port=config.api_share_port)

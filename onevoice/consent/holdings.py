@@ -5,17 +5,74 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from onevoice.consent.question import Holding, points_said_of
 from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
 from onevoice.store import among, rows_by_keys
-from onevoice.store.tables import act, judgement, record_key, source_record
-
-_IS_POINT = or_(record_key.c.key.like("email:%"), record_key.c.key.like("phone:%"))
+from onevoice.store.members import CUSTOMER, IS_POINT, MEMBER, MEMBERS, POINTS
+from onevoice.store.tables import act, judgement, record_key, register_load, source_record
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
+
+
+_CURRENT = act.c.superseded_at.is_(None)
+_SAID_AT_POINTS = (
+    select(act.c.anchor_point).where(act.c.anchor_point.in_(POINTS), act.c.anchor_key.is_(None), _CURRENT).distinct()
+)
+HOLDING: Mapping[str, Select[Any]] = {
+    "members": select(MEMBER)
+    .where(MEMBER.c.customer_id == CUSTOMER)
+    .with_only_columns(*(MEMBER.c[name] for name in ("id", "system", "stream", "key", "deleted", "occurred_at"))),
+    "carried": select(record_key.c.key, record_key.c.record_id).where(record_key.c.record_id.in_(MEMBERS), IS_POINT),
+    "acts_at_records": select(act)
+    .join_from(
+        MEMBER,
+        act,
+        (act.c.anchor_system == MEMBER.c.system)
+        & (act.c.anchor_stream == MEMBER.c.stream)
+        & (act.c.anchor_key == MEMBER.c.key),
+    )
+    .where(MEMBER.c.customer_id == CUSTOMER, _CURRENT),
+    "acts_at_points": select(act).where(act.c.anchor_point.in_(POINTS), _CURRENT),
+    "holders": select(record_key.c.key, source_record.c.customer_id)
+    .join_from(record_key, source_record, source_record.c.id == record_key.c.record_id)
+    .where(record_key.c.key.in_(_SAID_AT_POINTS), source_record.c.customer_id.is_not(None)),
+    "judged": select(judgement)
+    .join_from(
+        MEMBER,
+        judgement,
+        (judgement.c.a_system == MEMBER.c.system)
+        & (judgement.c.a_stream == MEMBER.c.stream)
+        & (judgement.c.a_key == MEMBER.c.key),
+    )
+    .where(MEMBER.c.customer_id == CUSTOMER, judgement.c.verdict == "same", judgement.c.retracted_at.is_(None)),
+    "registers": select(register_load.c.register),
+}
+"""What the holding of one customer is made of, to be gathered with other parts; see `holding_from`."""
+
+
+def holding_from(connection: Connection, customer: UUID, rows: Mapping[str, Sequence[Any]]) -> Holding:
+    """Return the holding of the customer of whom the parts of `HOLDING` were gathered.
+
+    Where a register was loaded it is asked as well, since its numbers may be hashed.
+    """
+    held: dict[RecordRef, set[str]] = {}
+    points: dict[UUID, set[str]] = {}
+    for row in rows["members"]:
+        points[row.id] = held[_ref(row)] = set()
+    for row in rows["carried"]:
+        points[row.record_id].add(row.key)
+    acts = _unique([act_of(row) for row in (*rows["acts_at_records"], *rows["acts_at_points"])])
+    holders: dict[str, set[UUID]] = defaultdict(set)
+    for row in rows["holders"]:
+        holders[row.key].add(row.customer_id)
+    if rows["registers"]:
+        acts += listed_acts(connection, {point for some in points.values() for point in some})
+        holders = _holders(connection, acts)
+    by_record, by_point = _by_anchor(acts)
+    return _holding(customer, held, by_record, by_point, holders, [_pair(row) for row in rows["judged"]])
 
 
 def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Holding]:
@@ -27,7 +84,7 @@ def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUI
     for row in members.all():
         points[row.id] = held[row.customer_id][_ref(row)] = set()
     same = record_key.c.record_id == source_record.c.id
-    carried = select(record_key.c.key, record_key.c.record_id).join(source_record, same).where(wanted, _IS_POINT)
+    carried = select(record_key.c.key, record_key.c.record_id).join(source_record, same).where(wanted, IS_POINT)
     for key, record_id in connection.execute(carried).all():
         points[record_id].add(key)
     at = [act.c[name] == source_record.c[part] for name, part in zip(_ANCHOR, ("system", "stream", "key"), strict=True)]
@@ -117,14 +174,14 @@ def _joined(connection: Connection, acts: Sequence[Act]) -> list[tuple[RecordRef
             keys=refs,
         )
     ]
-    return [
-        (
-            RecordRef(system=row.a_system, stream=row.a_stream, key=row.a_key),
-            RecordRef(system=row.b_system, stream=row.b_stream, key=row.b_key),
-        )
-        for row in rows
-        if row.verdict == "same" and row.retracted_at is None
-    ]
+    return [_pair(row) for row in rows if row.verdict == "same" and row.retracted_at is None]
+
+
+def _pair(row: Any) -> tuple[RecordRef, RecordRef]:
+    return (
+        RecordRef(system=row.a_system, stream=row.a_stream, key=row.a_key),
+        RecordRef(system=row.b_system, stream=row.b_stream, key=row.b_key),
+    )
 
 
 def _groups(pairs: Iterable[tuple[RecordRef, RecordRef]]) -> tuple[frozenset[RecordRef], ...]:

@@ -11,10 +11,12 @@ from onevoice.conversation.context import (
     known_context,
     strictest,
 )
-from onevoice.conversation.timeline import Entry, orders_of, timeline
+from onevoice.conversation.timeline import CONVERSATION, LATEST, Entry, entries_from, orders_from, timeline
 from onevoice.conversation.value import Value, ValueRules
 
 __all__ = [
+    "CONVERSATION",
+    "LATEST",
     "Context",
     "Entry",
     "Known",
@@ -25,8 +27,9 @@ __all__ = [
     "ValueRules",
     "anonymous_context",
     "candidates_context",
+    "entries_from",
     "known_context",
-    "orders_of",
+    "orders_from",
     "strictest",
     "timeline",
 ]

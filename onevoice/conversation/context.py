@@ -68,10 +68,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The answer and its entity tag, which changes when the answer does."""
+    """The answer as JSON, and its entity tag, which changes when the answer does."""
 
-    document: Json
+    body: bytes
     etag: str
+
+    @property
+    def document(self) -> Json:
+        """The answer, taken apart."""
+        document: Json = orjson.loads(self.body)
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,4 +304,4 @@ def _newest(permissions: Sequence[PermissionNow]) -> datetime | None:
 
 def _context(document: Mapping[str, Any]) -> Context:
     packed = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
-    return Context(document=orjson.loads(packed), etag=hashlib.blake2b(packed, digest_size=16).hexdigest())
+    return Context(body=packed, etag=hashlib.blake2b(packed, digest_size=16).hexdigest())

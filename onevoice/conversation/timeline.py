@@ -4,20 +4,46 @@ Takes the customer's records and contact points, gives entries, the newest first
 record or a contact point, never on a customer, so that merge and unmerge move nothing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
 
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Json, RecordRef
-from onevoice.store import rows_by_keys
+from onevoice.store.members import CUSTOMER, MEMBER, POINTS
 from onevoice.store.tables import source_record
 
 _TYPES = ("interaction", "order")
+
+
+LATEST = 200
+_TOLD = [source_record.c[name] for name in ("id", "type", "system", "stream", "key", "occurred_at", "canonical")]
+_IS_TOLD = (or_(*(source_record.c.type == name for name in _TYPES)), source_record.c.deleted.is_(False))
+_NEWEST = (source_record.c.occurred_at.desc(), source_record.c.id.desc())
+_OURS = (
+    (source_record.c.system == MEMBER.c.system)
+    & (source_record.c.party_stream == MEMBER.c.stream)
+    & (source_record.c.party_key == MEMBER.c.key)
+)
+CONVERSATION: Mapping[str, Select[Any]] = {
+    "told_by_records": select(*_TOLD)
+    .join_from(MEMBER, source_record, _OURS)
+    .where(MEMBER.c.customer_id == CUSTOMER, *_IS_TOLD)
+    .order_by(*_NEWEST)
+    .limit(LATEST),
+    "told_at_points": select(*_TOLD)
+    .where(source_record.c.point.in_(POINTS), *_IS_TOLD)
+    .order_by(*_NEWEST)
+    .limit(LATEST),
+    "orders": select(source_record.c.canonical)
+    .join_from(MEMBER, source_record, _OURS)
+    .where(MEMBER.c.customer_id == CUSTOMER, source_record.c.type == "order", source_record.c.deleted.is_(False)),
+}
+"""What the conversation with one customer is made of, to be gathered with other parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +91,19 @@ def timeline(
         RefusedError: `before` is no cursor.
     """
     end = _place(before) if before is not None else None
-    found = {entry.id: entry for entry in _recorded(connection, records, points, limit, end)}
-    said = [_act(one) for one in acts]
-    entries = [*found.values(), *(entry for entry in said if end is None or (entry.time, entry.id) < end)]
-    return sorted(entries, key=lambda entry: (entry.time, entry.id), reverse=True)[:limit]
+    rows = _recorded(connection, records, points, limit, end)
+    said = [one for one in acts if end is None or (one.time, one.id) < end]
+    return _merged(rows, said, limit)
 
 
-def orders_of(connection: Connection, records: Collection[RecordRef]) -> list[Json]:
-    """Return all orders of the customer's records in canonical shape, in no particular order."""
-    rows = rows_by_keys(
-        connection,
-        source_record,
-        [source_record.c.type, source_record.c.deleted, source_record.c.canonical],
-        key=["system", "party_stream", "party_key"],
-        keys=[(ref.system, ref.stream, ref.key) for ref in records],
-    )
-    return [row.canonical for row in rows if row.type == "order" and not row.deleted]
+def entries_from(rows: Mapping[str, Sequence[Any]], acts: Sequence[Act]) -> list[Entry]:
+    """Return the latest entries of the customer of whom the parts of `CONVERSATION` were gathered, the newest first."""
+    return _merged([*rows["told_by_records"], *rows["told_at_points"]], acts, LATEST)
+
+
+def orders_from(rows: Mapping[str, Sequence[Any]]) -> list[Json]:
+    """Return all its orders in canonical shape, in no particular order."""
+    return [row.canonical for row in rows["orders"]]
 
 
 def _recorded(
@@ -89,7 +112,7 @@ def _recorded(
     points: Collection[str],
     limit: int,
     end: tuple[datetime, UUID] | None,
-) -> list[Entry]:
+) -> list[Row[Any]]:
     time, number = source_record.c.occurred_at, source_record.c.id
     statement = (
         select(source_record)
@@ -106,10 +129,16 @@ def _recorded(
         rows += connection.execute(statement.where(party.in_(ours)))
     if points:
         rows += connection.execute(statement.where(source_record.c.point.in_(sorted(points))))
-    return [_entry(row) for row in rows]
+    return rows
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _merged(rows: Iterable[Any], acts: Iterable[Act], limit: int) -> list[Entry]:
+    found = {row.id: _entry(row) for row in rows}
+    entries = [*found.values(), *map(_act, acts)]
+    return sorted(entries, key=lambda entry: (entry.time, entry.id), reverse=True)[:limit]
+
+
+def _entry(row: Any) -> Entry:
     ref = RecordRef(system=row.system, stream=row.stream, key=row.key)
     details = {name: value for name, value in (row.canonical or {}).items() if name not in ("party", "point")}
     return Entry(id=row.id, type=row.type, time=row.occurred_at, ref=ref, details=details)

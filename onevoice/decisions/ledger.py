@@ -6,22 +6,26 @@ no two decisions spend the same; what expired gives back what it held exactly on
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, Select, func, select, text, union_all, update
 
 from onevoice.decisions.offer import Budget
 from onevoice.decisions.outcome import standing
 from onevoice.decisions.propensity import NOTHING_SHOWN, Cell, Snapshot
 from onevoice.store import rows_by_keys, upsert
+from onevoice.store.members import POINTS, REFERENCES
 from onevoice.store.tables import budget as budget_table
 from onevoice.store.tables import offer_use, outcome, propensity_snapshot
 
 _SCALE = 10_000
+_USE = [offer_use.c[name] for name in ("offer", "at", "state", "expires_at")]
+USES: Select[Any] = select(*_USE).where(offer_use.c.anchor.in_(union_all(REFERENCES, POINTS)))
+"""What was given to one customer, to be gathered with other parts; see `given_from`."""
 
 
 def take_turns(connection: Connection, name: str) -> None:
@@ -33,13 +37,11 @@ def take_turns(connection: Connection, name: str) -> None:
 
 def contacts_at(connection: Connection, anchors: Collection[str], now: datetime) -> tuple[tuple[str, datetime], ...]:
     """Return (offer, when) of all that was given at any of the anchors and stands, the oldest first."""
-    rows = rows_by_keys(
-        connection,
-        offer_use,
-        [offer_use.c.offer, offer_use.c.at, offer_use.c.state, offer_use.c.expires_at],
-        key=["anchor"],
-        keys=[(anchor,) for anchor in anchors],
-    )
+    return given_from(rows_by_keys(connection, offer_use, _USE, key=["anchor"], keys=[(a,) for a in anchors]), now)
+
+
+def given_from(rows: Iterable[Any], now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """Return (offer, when) of the rows that `USES` gathered, as far as they stand, the oldest first."""
     given = [
         row for row in rows if row.state in ("consumed", "late") or (row.state == "reserved" and row.expires_at > now)
     ]

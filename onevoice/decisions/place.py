@@ -4,25 +4,35 @@ Takes a connection whose transaction the caller ends. The one rule: a place is a
 statement, so that no two decisions take the same; one whose end nobody reports is free again by its time.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from onevoice.store.tables import route_place
+from onevoice.store.types import UtcDateTime
 
+PLACES: Select[Any] = (
+    select(route_place.c.target, route_place.c.channel, func.count().label("taken"))
+    .where(route_place.c.until > bindparam("now", type_=UtcDateTime()))
+    .group_by(route_place.c.target, route_place.c.channel)
+)
+"""The places that are taken, to be gathered with other parts; see `taken_from`."""
 _KEY = ("target", "channel", "slot")
 
 
 def taken_places(connection: Connection, now: datetime) -> tuple[tuple[str, str, int], ...]:
     """Return (target, channel, how many) of all places that are taken, in their order."""
-    place = route_place.c
-    counted = select(place.target, place.channel, func.count()).where(place.until > now)
-    rows = connection.execute(counted.group_by(place.target, place.channel))
-    return tuple(sorted((row[0], row[1], row[2]) for row in rows))
+    return taken_from(connection.execute(PLACES, {"now": now}))
+
+
+def taken_from(rows: Iterable[Any]) -> tuple[tuple[str, str, int], ...]:
+    """Return (target, channel, how many) of the rows that `PLACES` gathered, in their order."""
+    return tuple(sorted((row.target, row.channel, row.taken) for row in rows))
 
 
 def take_place(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from onevoice.decisions.ledger import take_turns
 from onevoice.errors import RefusedError
@@ -48,7 +48,11 @@ class Release:
 
 def standing(connection: Connection) -> Standing:
     """Return what decisions go by, in one query."""
-    row = connection.execute(_STANDING).one()
+    return standing_from(connection.execute(STANDING).one())
+
+
+def standing_from(row: Any) -> Standing:
+    """Return what the row says that `STANDING` gathered."""
     return Standing(live=row.live, shadow=row.shadow, snapshot=row.snapshot or 0)
 
 
@@ -135,8 +139,9 @@ def _version(role: str) -> Any:
     return newest.order_by(rule_release.c.number.desc()).limit(1).scalar_subquery()
 
 
-_STANDING = select(
+STANDING: Select[Any] = select(
     _version(LIVE).label("live"),
     _version(SHADOW).label("shadow"),
     select(func.max(propensity_snapshot.c.number)).scalar_subquery().label("snapshot"),
 )
+"""What decisions go by now, to be gathered with other parts; see `standing_from`."""

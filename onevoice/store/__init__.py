@@ -5,21 +5,25 @@ from onevoice.store.bulk import (
     count_by_key,
     delete_by_keys,
     delete_pairs,
+    insert_new,
     rows_by_keys,
     rows_up_to,
     update_rows,
     upsert,
 )
 from onevoice.store.engine import Store, open_store
+from onevoice.store.gather import Gathering
 from onevoice.store.lease import Lease, keep_out
 
 __all__ = [
+    "Gathering",
     "Lease",
     "Store",
     "among",
     "count_by_key",
     "delete_by_keys",
     "delete_pairs",
+    "insert_new",
     "keep_out",
     "open_store",
     "rows_by_keys",

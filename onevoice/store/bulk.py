@@ -67,6 +67,18 @@ def upsert(
     connection.execute(insert, list(rows))
 
 
+def insert_new(connection: Connection, table: Table, row: dict[str, Any], *, key: Sequence[str]) -> bool:
+    """Insert a row unless one with the same key stands, and return whether it was; waits for one that is under way."""
+    statement = _insert_new_sql(table, tuple(key), connection.dialect.name)
+    return connection.execute(statement, row).one_or_none() is not None
+
+
+@lru_cache(maxsize=64)
+def _insert_new_sql(table: Table, key: tuple[str, ...], dialect: str) -> Any:
+    insert: Any = (postgresql.insert if dialect == "postgresql" else sqlite_insert)(table)
+    return insert.on_conflict_do_nothing(index_elements=list(key)).returning(table.c[key[0]])
+
+
 def update_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, key: Sequence[str]) -> None:
     """Set the columns beside the key in the rows that stand under these keys; a key without a row is passed over.
 

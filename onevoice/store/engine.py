@@ -37,9 +37,14 @@ ASLEEP_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database, opened."""
+    """The database, opened.
+
+    Attributes:
+        reader: the same database over connections for reading; None where it is read like written.
+    """
 
     engine: Engine
+    reader: Engine | None = None
 
     @property
     def dialect(self) -> str:
@@ -56,13 +61,26 @@ class Store:
             RecordError: the database refuses a value for good; nothing was committed.
             ConfigurationError: it refuses the statement, as where tables are missing; nothing was committed.
         """
-        try:
-            with self.engine.begin() as connection:
+        with _told_apart(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Run a block that only reads, without a transaction around it: each statement sees what was committed.
+
+        That is what a transaction would give it too (READ COMMITTED), and two round trips less. Its connections keep
+        the plan of every statement from the first time on. SQLite takes a transaction all the same.
+
+        Raises:
+            TransientError: as `transaction`.
+            ConfigurationError: as `transaction`.
+        """
+        if self.reader is None:
+            with self.transaction() as connection:
                 yield connection
-        except PoolTimeoutError:
-            raise TransientError("store: every connection is in use; the work is tried again") from None
-        except DBAPIError as error:
-            raise _named(error) from None  # the driver's own text may hold values
+            return
+        with _told_apart(), self.reader.connect() as connection:
+            yield connection
 
     def create_tables(self) -> None:
         """Make every table that is missing (SQLite; PostgreSQL is migrated by `onevoice db upgrade`).
@@ -92,6 +110,19 @@ class Store:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+        if self.reader is not None:
+            self.reader.dispose()
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Raise what the database says as an error of ours."""
+    try:
+        yield
+    except PoolTimeoutError:
+        raise TransientError("store: every connection is in use; the work is tried again") from None
+    except DBAPIError as error:
+        raise _named(error) from None  # the driver's own text may hold values
 
 
 def _named(error: DBAPIError) -> OnevoiceError:
@@ -117,26 +148,27 @@ def open_store(url: str, *, pool_size: int = 10) -> Store:
     if backend == "sqlite":
         return Store(_open_sqlite(url))
     if backend == "postgresql":
-        return Store(_open_postgresql(url, pool_size))
+        waiting = f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s"
+        planned = {"options": "-c plan_cache_mode=force_generic_plan", "prepare_threshold": 0}
+        return Store(
+            engine=_open_postgresql(url, pool_size, {"options": waiting}),
+            reader=_open_postgresql(url, pool_size, planned, isolation_level="AUTOCOMMIT"),
+        )
     raise ConfigurationError("store.url: write postgresql+psycopg://… or sqlite:///…")
 
 
 _JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjson.loads}
 
 
-def _open_postgresql(url: str, pool_size: int) -> Engine:
-    parsed = make_url(url).set(drivername="postgresql+psycopg")
+def _open_postgresql(url: str, pool_size: int, session: dict[str, Any], **more: Any) -> Engine:
     engine = create_engine(
-        parsed,
+        make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": 10,
-            "application_name": "onevoice",
-            "options": f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s",
-        },
+        connect_args={"connect_timeout": 10, "application_name": "onevoice"} | session,
         **_JSON,
+        **more,
     )
 
     @event.listens_for(engine, "checkin")

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from onevoice.api import create_app
 from onevoice.config import load_config
 from onevoice.store.tables import metadata
+from onevoice.workers.decisions import Rulebook
 from onevoice.workers.hub import Hub, opened
 from tests.api.door import CONFIG, ROOT, SECRETS, Door
 
@@ -44,6 +45,7 @@ def hub(session_hub: Hub) -> Hub:
     with session_hub.store.transaction() as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
+    Rulebook(session_hub.config.root / "rules").begin(session_hub.store)
     return session_hub
 
 

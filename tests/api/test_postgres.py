@@ -5,23 +5,34 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
 
 from onevoice.bus import Delivery, envelope_json
-from onevoice.errors import FencedError
+from onevoice.consent.holdings import holdings_of
+from onevoice.conversation import timeline
+from onevoice.decisions.ledger import contacts_at
+from onevoice.decisions.place import take_place, taken_places
+from onevoice.decisions.release import standing
+from onevoice.errors import ConflictError, FencedError
 from onevoice.messages import Envelope
 from onevoice.store import Lease, Store, keep_out, open_store
 from onevoice.store.locks import lock_names, lock_names_of
+from onevoice.store.tables import act, decision, offer_use, register_entry, register_load
 from onevoice.workers.contacts import Contacts, Wish
 from onevoice.workers.customers import Customers, open_customers
 from onevoice.workers.customers.judging import Judging
+from onevoice.workers.customers.reading import read_customer
 from onevoice.workers.customers.reference import customers_of, parse_reference
+from onevoice.workers.customers.view import load_view
+from onevoice.workers.decisions.desk import Asked, Desk
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest import Ingest
-from tests.api.records import account, call, contact, debtor, do_not_call, order, stranger
+from tests.api.records import account, call, case, contact, debtor, do_not_call, order, stranger
 
 PHONE = "phone:+447400123456"
 HIS, HERS = "rec:crm:Contact:003OV0000000A4b", "rec:crm:Contact:003OV0000000Z99"
@@ -70,6 +81,7 @@ def master(pg_url: str, session_hub: Hub) -> Iterator[Master]:
     store.create_tables()
     ingest = replace(session_hub.ingest, store=store)
     customers = replace(open_customers(session_hub), store=store, judging=Judging(store, ingest))
+    customers.rulebook.begin(store)
     yield Master(store=store, ingest=ingest, customers=customers, hub=session_hub)
     store.close()
 
@@ -152,3 +164,94 @@ def test_a_redemption_for_a_point_alone_waits_for_whoever_holds_it(master: Maste
 
     assert waited
     assert done.is_set()
+
+
+def test_one_statement_reads_what_the_rooms_read_for_themselves(master: Master) -> None:
+    master.take(*RECORDS, ("crm", "Case", case()))
+    now = datetime.now(UTC)
+    desk = Desk(master.store, master.customers)
+    desk.decide(Asked(ref=HIS, channel="phone", facts={}), caller="operator:anna", key="1")
+    with master.store.transaction() as connection:
+        connection.execute(act.insert().values(at_a_point("phone:+447400123456")))
+        connection.execute(register_load.insert().values(LOAD))
+        connection.execute(register_entry.insert().values(register="tps", number=1, value="+447400123456", since=NOW))
+        take_place(connection, "anna", "chat", most=6, decision=uuid4(), now=now, until=now + timedelta(hours=1))
+        (customer,) = customers_of(connection, parse_reference(HIS))
+        holding = holdings_of(connection, [customer])[customer]
+        entries = timeline(connection, holding.records, holding.points, holding.acts, limit=200)
+        anchors = frozenset(map(str, holding.records)) | holding.points
+        given, busy = contacts_at(connection, anchors, now), taken_places(connection, now)
+        stands = standing(connection)
+        view = load_view(connection, customer)
+
+    with master.store.reading() as connection:
+        read = read_customer(connection, customer, now)
+
+    assert replace(read.holding, acts=()) == replace(holding, acts=())
+    assert {a.id: a for a in read.holding.acts} == {a.id: a for a in holding.acts}
+    assert {a.reason for a in read.holding.acts} >= {"withdrawal", "register"}
+    assert read.known.entries == entries
+    assert [one["number"] for one in read.known.orders] == ["90001"]
+    assert (read.contacts, read.taken, read.standing) == (given, busy, stands)
+    assert given
+    assert busy == (("anna", "chat", 1),)
+    assert (read.known.golden, read.known.golden_at, read.known.type) == (view.golden, view.updated_at, view.type)
+
+
+def test_caps_add_up_where_customers_merge_and_come_apart_with_them(master: Master) -> None:
+    master.take(*RECORDS)
+    desk = Desk(master.store, master.customers)
+    for number, ref in enumerate((HIS, HIS, HERS)):
+        desk.decide(Asked(ref=ref, channel="phone", limit=1, facts={}), caller="operator:anna", key=str(number))
+
+    def given(ref: str) -> int:
+        with master.store.reading() as connection:
+            return len(read_customer(connection, customers_of(connection, parse_reference(ref))[0], NOW).contacts)
+
+    apart = given(HIS), given(HERS)
+    merged = master.customers.merge(HIS, HERS, actor="anna", reason="one")
+    together = given(HIS), given(HERS)
+    master.customers.retract(merged.judgements[0].id, actor="anna")
+
+    assert apart == (2, 1)
+    assert together == (3, 3)
+    assert (given(HIS), given(HERS)) == apart
+
+
+def test_one_key_decides_once_whoever_asks_at_once(master: Master) -> None:
+    master.take(*RECORDS)
+    desk = Desk(master.store, master.customers)
+    begin, answers = threading.Barrier(12), []
+
+    def ask(number: int) -> None:
+        begin.wait(30)
+        ref = (HIS, HERS)[number % 2] if number >= 10 else HIS
+        try:
+            answers.append(desk.decide(Asked(ref=ref, channel="phone", facts={}), caller="operator:anna", key="same"))
+        except ConflictError:
+            answers.append(None)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len(answers) == 12
+    assert len({one["id"] for one in answers if one is not None}) == 1
+    with master.store.transaction() as connection:
+        assert connection.execute(select(func.count()).select_from(decision)).scalar_one() == 1
+        uses = connection.execute(select(func.count()).select_from(offer_use)).scalar_one()
+    assert uses == len(next(one for one in answers if one is not None)["offers"])
+
+
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+LOAD = {"register": "tps", "number": 1, "form": "plain", "as_of": NOW, "loaded_at": NOW, "entries": 1}
+
+
+def at_a_point(point: str) -> dict[str, Any]:
+    return {
+        "id": uuid4(), "kind": "withdrawal", "channel": "sms", "purpose": "marketing", "controller": "default",
+        "reason": "withdrawal", "time": NOW, "recorded_at": NOW, "evidence": {}, "anchor_point": point,
+        "source_system": "callcentre", "source_stream": "call", "source_key": "c1",
+    }  # fmt: skip

@@ -4,7 +4,7 @@ Takes references as people write them; joins the rooms. The one rule: reading ch
 in one transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,18 +15,17 @@ from sqlalchemy import Connection
 from onevoice.consent import Gate, Holding
 from onevoice.consent import Question as GateQuestion
 from onevoice.conversation import (
+    LATEST,
     Context,
     Entry,
-    Known,
     Moment,
-    Value,
-    ValueRules,
     anonymous_context,
     candidates_context,
     known_context,
-    orders_of,
     timeline,
 )
+from onevoice.decisions.ledger import contacts_at
+from onevoice.decisions.place import taken_places
 from onevoice.errors import RefusedError
 from onevoice.identity import Model
 from onevoice.master import Survivorship
@@ -49,11 +48,13 @@ from onevoice.workers.customers.permission import (
     strictest_of_all,
 )
 from onevoice.workers.customers.preview import MergePreview
+from onevoice.workers.customers.reading import Here, read_customer
 from onevoice.workers.customers.record import RecordState, load_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
 from onevoice.workers.customers.view import CustomerView, load_view, members_of, unknown_customer
 from onevoice.workers.decisions import (
+    Decider,
     Rulebook,
     Situation,
     Tried,
@@ -67,7 +68,6 @@ from onevoice.workers.decisions import (
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.record import Record, load_records
 
-CONTEXT_ENTRIES = 200
 MOST_CANDIDATES = 20
 
 
@@ -183,7 +183,7 @@ class Customers:
         """
         asked = parse_reference(reference)
         moment = Moment(now=now or datetime.now(UTC), channel=channel, department=department, need=need)
-        with self.store.transaction() as connection:
+        with self.store.reading() as connection:
             found = customers_of(connection, asked)
             if not found:
                 return self._anonymous(connection, asked.point, moment)
@@ -211,24 +211,26 @@ class Customers:
             RefusedError: nobody is known under the reference, or more than one; or the kind is unknown.
         """
         moment = Moment(now=datetime.now(UTC), channel=channel, department=department, need=need)
-        with self.store.transaction() as connection:
-            decider = self.rulebook.drafted(connection) if draft else self.rulebook.now(connection).live
-            situation = self.situation(connection, reference, moment, decider.rules.value)
-            return tried(decider, question(connection, decider, situation, moment.now, kind=kind))
+        with self.store.reading() as connection:
+            drafted = self.rulebook.drafted(connection) if draft else None
+            here = self.here(connection, reference, moment, drafted)
+        decider = drafted or here.deciders.live
+        return tried(decider, question(decider, here.situation, moment.now, kind=kind))
 
-    def situation(self, connection: Connection, reference: str, moment: Moment, rules: ValueRules) -> Situation:
+    def here(self, connection: Connection, reference: str, moment: Moment, decider: Decider | None = None) -> Here:
         """Return who is there and what counts for a decision; of a point that nobody holds, what is known of it.
 
         Args:
-            rules: what a customer is worth.
+            decider: by whose rules of value, instead of the live ones.
 
         Raises:
             RefusedError: more than one customer fits the reference; or nobody does, and it is no contact point.
         """
         asked = parse_reference(reference)
-        if asked.point is not None and not customers_of(connection, asked):
-            return self._unknown(connection, asked.point, moment, rules)[0]
-        return self._here(connection, _the_one(connection, reference), moment, rules)[0]
+        found = customers_of(connection, asked)
+        if not found and asked.point is not None:
+            return self._unknown(connection, asked.point, moment, decider)
+        return self._here(connection, _only(found), moment, decider)
 
     def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
         """Say that two customers are one.
@@ -297,45 +299,50 @@ class Customers:
         return self.judging.retract(judgement, actor=actor)
 
     def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
-        decider = self.rulebook.now(connection).live
-        situation, known, holding, value = self._here(connection, customer, moment, decider.rules.value)
-        offers = offers_now(connection, decider, situation, moment.now)
-        route = route_now(connection, decider, situation, moment.now)
-        permissions = permissions_now(self.gate, holding, point)
-        objected = objects_to_marketing(self.gate, holding)
-        return known_context(known, permissions, value, offers, route, moment, objected=objected)
+        here = self._here(connection, customer, moment)
+        assert here.known is not None  # noqa: S101 - a customer was found
+        return known_context(
+            here.known,
+            permissions_now(self.gate, here.holding, point),
+            here.value,
+            offers_now(here.deciders.live, here.situation, moment.now),
+            route_now(here.deciders.live, here.situation, moment.now),
+            moment,
+            objected=objects_to_marketing(self.gate, here.holding),
+        )
 
-    def _here(
-        self, connection: Connection, customer: UUID, moment: Moment, rules: ValueRules
-    ) -> tuple[Situation, Known, Holding, Value]:
-        view = load_view(connection, customer)
-        holding = holding_of(connection, customer)
-        known = Known(
-            id=view.id,
-            type=view.type,
-            golden=view.golden,
-            golden_at=view.updated_at,
-            entries=timeline(connection, holding.records, holding.points, holding.acts, limit=CONTEXT_ENTRIES),
-            orders=orders_of(connection, holding.records),
-        )
-        value = rules.judge(known.orders, moment.now)
+    def _here(self, connection: Connection, customer: UUID, moment: Moment, decider: Decider | None = None) -> Here:
+        read = read_customer(connection, customer, moment.now)
+        deciders = self.rulebook.deciders(connection, read.standing)
+        rules = (decider or deciders.live).rules
+        value = rules.value.judge(read.known.orders, moment.now)
+        known, acts = read.known, read.holding.acts
         situation = Situation(
-            facts=moment_facts(moment)
-            | customer_facts(known.type, known.golden, value, known.entries, holding.acts, moment),
+            facts=moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, acts, moment),
             oldest=str(customer),
-            anchor=next(str(record.ref) for record in view.records if record.id == view.id),
-            anchors=frozenset(map(str, holding.records)) | holding.points,
+            anchor=str(read.anchor),
+            anchors=frozenset(map(str, read.holding.records)) | read.holding.points,
             purposes=frozenset(self.gate.rules.purposes),
-            refused=self._refused(holding, moment),
+            refused=self._refused(read.holding, moment),
+            contacts=read.contacts,
+            taken=read.taken,
         )
-        return situation, known, holding, value
+        return Here(
+            deciders=deciders,
+            situation=situation,
+            holding=read.holding,
+            value=value,
+            entries=known.entries,
+            known=known,
+        )
 
     def _unknown(
-        self, connection: Connection, point: str | None, moment: Moment, rules: ValueRules
-    ) -> tuple[Situation, list[Entry], Holding, Value]:
+        self, connection: Connection, point: str | None, moment: Moment, decider: Decider | None = None
+    ) -> Here:
+        deciders = self.rulebook.now(connection)
         holding = bare_holding(connection, point)
-        entries = timeline(connection, (), holding.points, holding.acts, limit=CONTEXT_ENTRIES)
-        value = rules.judge([], moment.now)
+        entries = timeline(connection, (), holding.points, holding.acts, limit=LATEST)
+        value = (decider or deciders.live).rules.value.judge([], moment.now)
         situation = Situation(
             facts=moment_facts(moment) | customer_facts(None, {}, value, entries, holding.acts, moment),
             oldest=point or "",
@@ -343,8 +350,10 @@ class Customers:
             anchors=holding.points,
             purposes=frozenset(self.gate.rules.purposes),
             refused=self._refused(holding, moment),
+            contacts=contacts_at(connection, holding.points, moment.now),
+            taken=taken_places(connection, moment.now),
         )
-        return situation, entries, holding, value
+        return Here(deciders=deciders, situation=situation, holding=holding, value=value, entries=entries)
 
     def _refused(self, holding: Holding, moment: Moment) -> dict[str, str]:
         """What the gate refuses in a conversation that the customer began: purpose -> code of the reason."""
@@ -359,23 +368,25 @@ class Customers:
     def _candidates(self, connection: Connection, found: Collection[UUID], asked: Reference, moment: Moment) -> Context:
         holdings = [holding_of(connection, customer) for customer in found]
         views = [load_view(connection, customer) for customer in list(found)[:MOST_CANDIDATES]]
-        decider = self.rulebook.now(connection).live
-        unconfirmed = self._unknown(connection, None, moment, decider.rules.value)[0]
+        unconfirmed = self._unknown(connection, None, moment)
         return candidates_context(
             [(view.id, view.golden) for view in views],
             strictest_of_all(self.gate, holdings, asked.point),
-            route_now(connection, decider, unconfirmed, moment.now),
+            route_now(unconfirmed.deciders.live, unconfirmed.situation, moment.now),
             moment,
         )
 
     def _anonymous(self, connection: Connection, point: str | None, moment: Moment) -> Context:
-        decider = self.rulebook.now(connection).live
-        situation, entries, holding, value = self._unknown(connection, point, moment, decider.rules.value)
-        offers = offers_now(connection, decider, situation, moment.now)
-        route = route_now(connection, decider, situation, moment.now)
-        permissions = permissions_now(self.gate, holding, point)
-        objected = objects_to_marketing(self.gate, holding)
-        return anonymous_context(entries, permissions, value, offers, route, moment, objected=objected)
+        here = self._unknown(connection, point, moment)
+        return anonymous_context(
+            here.entries,
+            permissions_now(self.gate, here.holding, point),
+            here.value,
+            offers_now(here.deciders.live, here.situation, moment.now),
+            route_now(here.deciders.live, here.situation, moment.now),
+            moment,
+            objected=objects_to_marketing(self.gate, here.holding),
+        )
 
 
 def open_customers(hub: Hub) -> Customers:
@@ -385,8 +396,7 @@ def open_customers(hub: Hub) -> Customers:
         ConfigurationError: nothing was ever released, and a rule in the files is wrong; the text names the key.
     """
     rulebook = Rulebook(hub.config.root / "rules")
-    with hub.store.transaction() as connection:
-        rulebook.now(connection)
+    rulebook.begin(hub.store)
     return Customers(
         store=hub.store,
         gate=hub.gate,
@@ -398,7 +408,10 @@ def open_customers(hub: Hub) -> Customers:
 
 
 def _the_one(connection: Connection, reference: str) -> UUID:
-    found = customers_of(connection, parse_reference(reference))
+    return _only(customers_of(connection, parse_reference(reference)))
+
+
+def _only(found: Sequence[UUID]) -> UUID:
     if not found:
         raise unknown_customer()
     if len(found) > 1:

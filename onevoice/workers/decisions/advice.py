@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection
-
 from onevoice.conversation import OffersNow
 from onevoice.decisions import (
     KINDS,
@@ -21,8 +19,6 @@ from onevoice.decisions import (
     checked_facts,
     reasons_by_offer,
 )
-from onevoice.decisions.ledger import contacts_at
-from onevoice.decisions.place import taken_places
 from onevoice.errors import RefusedError
 from onevoice.messages import Json
 from onevoice.workers.decisions.facts import Situation
@@ -51,7 +47,6 @@ class Tried:
 
 
 def question(
-    connection: Connection,
     decider: Decider,
     situation: Situation,
     now: datetime,
@@ -82,20 +77,20 @@ def question(
         facts=checked_facts({"direction": "inbound", **situation.facts, **told}, ruleset.inputs),
         oldest=situation.oldest,
         refused={**situation.refused, **dict.fromkeys(sorted(unknown), "unknown_purpose")},
-        contacts=contacts_at(connection, situation.anchors, now) if kind != ROUTE else (),
-        taken=taken_places(connection, now) if kind == ROUTE else (),
+        contacts=situation.contacts if kind != ROUTE else (),
+        taken=situation.taken if kind == ROUTE else (),
     )
 
 
-def route_now(connection: Connection, decider: Decider, situation: Situation, now: datetime) -> Json:
+def route_now(decider: Decider, situation: Situation, now: datetime) -> Json:
     """Return who would answer, and why; nobody counts as busy by it."""
-    made = decider.engine.decide(question(connection, decider, situation, now, kind=ROUTE))
+    made = decider.engine.decide(question(decider, situation, now, kind=ROUTE))
     return told_route(made)
 
 
-def offers_now(connection: Connection, decider: Decider, situation: Situation, now: datetime) -> OffersNow:
+def offers_now(decider: Decider, situation: Situation, now: datetime) -> OffersNow:
     """Return the offers for a conversation that the customer began, the best first; nothing is kept."""
-    made = decider.engine.decide(question(connection, decider, situation, now))
+    made = decider.engine.decide(question(decider, situation, now))
     told = tuple(told_offer(decider.rules.ruleset, chosen) for chosen in made.chosen)
     refused = situation.refused.get("marketing")
     return OffersNow(offers=told, withheld=f"the gate refuses marketing: {refused}" if refused else None)

@@ -6,27 +6,28 @@ it reserves and its trace are one transaction, and what is stored is enough to m
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 import uuid_utils
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from onevoice.conversation import Moment
 from onevoice.decisions import ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
-from onevoice.decisions.ledger import make_snapshot, record_outcome, save_uses, take_turns
+from onevoice.decisions.ledger import contacts_at, make_snapshot, record_outcome, save_uses, take_turns
 from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
 from onevoice.messages import Json
-from onevoice.store import Store
+from onevoice.store import Store, insert_new
 from onevoice.store.tables import decision as decision_table
 from onevoice.store.tables import shadow_decision
 from onevoice.workers.customers import Customers
+from onevoice.workers.customers.reading import Here
 from onevoice.workers.decisions.advice import question, told_offer, told_route
 from onevoice.workers.decisions.reservation import paid, placed
 from onevoice.workers.decisions.rulebook import Decider
@@ -133,15 +134,19 @@ class Desk:
         """
         moment = now or datetime.now(UTC)
         digest = _hash(asked)
-        with self.store.transaction() as connection:
-            take_turns(connection, f"{caller}\0{key}")
-            known = (decision_table.c.caller == caller) & (decision_table.c.idempotency_key == key)
-            stored = connection.execute(select(decision_table).where(known)).one_or_none()
-            if stored is None:
-                return self._made(
-                    connection, asked, moment, {"caller": caller, "idempotency_key": key, "asked_hash": digest}
-                )
-        if stored.asked_hash != digest:
+        with self.store.reading() as connection:
+            stored = _stored(connection, caller, key)
+            at = Moment(now=moment, channel=asked.channel, department=asked.department)
+            here = self.customers.here(connection, asked.ref, at) if stored is None else None
+        if here is not None:
+            request = {"caller": caller, "idempotency_key": key, "asked_hash": digest}
+            try:
+                with self.store.transaction() as connection:
+                    return self._made(connection, asked, here, moment, request)
+            except _MadeBeforeError:
+                with self.store.reading() as connection:
+                    stored = _stored(connection, caller, key)
+        if stored is None or stored.asked_hash != digest:
             raise ConflictError("decision: this Idempotency-Key was used for another question; take a new one")
         answer: Json = stored.answer
         return answer
@@ -226,13 +231,14 @@ class Desk:
         with self.store.transaction() as connection:
             return make_snapshot(connection, now or datetime.now(UTC)).number
 
-    def _made(self, connection: Connection, asked: Asked, now: datetime, request: Mapping[str, str]) -> Json:
-        deciders = self.customers.rulebook.now(connection)
-        live = deciders.live
-        moment = Moment(now=now, channel=asked.channel, department=asked.department)
-        situation = self.customers.situation(connection, asked.ref, moment, live.rules.value)
+    def _made(
+        self, connection: Connection, asked: Asked, here: Here, now: datetime, request: Mapping[str, str]
+    ) -> Json:
+        live, shadow = here.deciders.live, here.deciders.shadow
+        situation = here.situation
         take_turns(connection, situation.oldest)
-        asking = question(connection, live, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
+        situation = replace(situation, contacts=contacts_at(connection, situation.anchors, now))
+        asking = question(live, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
         number = UUID(str(uuid_utils.uuid7()))
         costs: dict[str, int] = {}
         until = None
@@ -252,12 +258,26 @@ class Desk:
             "answer": answer,
             "made_at": now,
         }
-        connection.execute(decision_table.insert().values(row))
+        if not insert_new(connection, decision_table, row, key=["caller", "idempotency_key"]):
+            raise _MadeBeforeError
         save_uses(connection, [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen])
-        if deciders.shadow is not None:
-            shadow = decided_beside(deciders.shadow, number, put, made)
-            connection.execute(shadow_decision.insert().values(shadow))
+        if shadow is not None:
+            connection.execute(shadow_decision.insert().values(decided_beside(shadow, number, put, made)))
         return answer
+
+
+class _MadeBeforeError(Exception):
+    """Somebody else decided under the same key meanwhile; what this one took goes back."""
+
+
+def _stored(connection: Connection, caller: str, key: str) -> Any:
+    """The row of the decision under a key, None where there is none."""
+    return connection.execute(_STORED, {"caller": caller, "key": key}).one_or_none()
+
+
+_STORED = select(decision_table.c.asked_hash, decision_table.c.answer).where(
+    decision_table.c.caller == bindparam("caller"), decision_table.c.idempotency_key == bindparam("key")
+)
 
 
 def _answer(number: UUID, decider: Decider, question: Question, made: Decision, until: datetime | None) -> Json:

@@ -19,6 +19,8 @@ class Situation:
         anchors: all records and contact points at which earlier decisions count.
         purposes: those that the gate knows.
         refused: those of them that it refuses -> why.
+        contacts: (offer, when) of all that was given at the anchors and stands.
+        taken: (target, channel, conversations) of who is busy.
     """
 
     facts: Json
@@ -27,6 +29,8 @@ class Situation:
     anchors: frozenset[str]
     purposes: frozenset[str]
     refused: Mapping[str, str]
+    contacts: tuple[tuple[str, datetime], ...]
+    taken: tuple[tuple[str, str, int], ...]
 
 
 _OPEN_ORDERS = ("open", "paid")

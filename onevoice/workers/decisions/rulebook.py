@@ -12,9 +12,9 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from onevoice.decisions import Engine, Question, Snapshot, fitting_facts
-from onevoice.decisions.ledger import load_snapshot
-from onevoice.decisions.release import LIVE, keep_version, kept_version, release, standing
-from onevoice.errors import ConfigurationError
+from onevoice.decisions.ledger import load_snapshot, take_turns
+from onevoice.decisions.release import LIVE, Standing, keep_version, kept_version, release, standing
+from onevoice.errors import ConfigurationError, OperatorError
 from onevoice.store import Store
 from onevoice.workers.decisions.rules import Rules, failing_rule_tests, load_rules, rules_of, stored_documents
 
@@ -82,17 +82,30 @@ class Rulebook:
         counts = self.counts(connection, standing(connection).snapshot)
         return Decider(rules=rules, engine=Engine(rules.ruleset, counts))
 
-    def now(self, connection: Connection) -> Deciders:
-        """Return who decides now; where nothing was ever released, the draft is, so that a new hub goes by its files.
+    def begin(self, store: Store) -> None:
+        """Let the draft be live where nothing was ever released, so that a new hub decides by its files.
 
         Raises:
-            ConfigurationError: nothing was ever released, and the draft does not lint or fails its tests.
+            ConfigurationError: it does not lint, or a test in `tests.yaml` does not hold for it.
         """
-        found = standing(connection)
+        with store.transaction() as connection:
+            take_turns(connection, "release")  # several processes may start at once
+            if standing(connection).live is None:
+                self._publish(connection, LIVE, self.draft(), actor=FIRST, reason=None)
+
+    def now(self, connection: Connection) -> Deciders:
+        """Return who decides now.
+
+        Raises:
+            OperatorError: nothing was ever released.
+        """
+        return self.deciders(connection, standing(connection))
+
+    def deciders(self, connection: Connection, found: Standing) -> Deciders:
+        """Return who decides by a standing that was read; see `now`."""
         if found.live is None:
-            self._publish(connection, LIVE, self.draft(), actor=FIRST, reason=None)
-            found = standing(connection)
-        live = self.decider(connection, str(found.live), found.snapshot)
+            raise OperatorError("rules: no version is live; start the hub again, or run 'onevoice rules live'")
+        live = self.decider(connection, found.live, found.snapshot)
         shadow = self.decider(connection, found.shadow, found.snapshot) if found.shadow is not None else None
         return Deciders(live=live, shadow=shadow)
 
