@@ -71,6 +71,7 @@ class _HubState:
         owed = GaugeMetricFamily("onevoice_obligations", "Obligations not proven.", labels=kinds)
         age = GaugeMetricFamily("onevoice_obligation_age_seconds", "Age of the oldest one.", labels=kinds)
         waiting = GaugeMetricFamily("onevoice_quarantined", "Messages in quarantine.", labels=["system"])
+        drift = GaugeMetricFamily("onevoice_drift", "Differences between records and schemas.", labels=["system"])
         reachable = GaugeMetricFamily("onevoice_system_reachable", "Whether it answered last.", labels=["system"])
         for system in status.systems:
             for one in system.owed:
@@ -78,8 +79,9 @@ class _HubState:
                 owed.add_metric(labels, one.count)
                 age.add_metric(labels, (status.at - one.oldest).total_seconds())
             waiting.add_metric([system.name], system.quarantined)
+            drift.add_metric([system.name], system.drift)
             reachable.add_metric([system.name], system.state == "reachable")
-        yield from (owed, age, waiting, reachable)
+        yield from (owed, age, waiting, drift, reachable)
         for name, number in (("records", status.records), ("customers", status.customers)):
             gauge = GaugeMetricFamily(f"onevoice_{name}", f"How many {name} there are.")
             gauge.add_metric([], number)

@@ -15,6 +15,7 @@ from onevoice.api.wiring import HubHere, configured
 from onevoice.errors import RefusedError
 from onevoice.obligations.ledger import resend
 from onevoice.store.tables import obligation
+from onevoice.workers.drift import DriftReport, drift_reports
 from onevoice.workers.quarantine import Failure, Reprocessed, failures, reprocess
 from onevoice.workers.status import HubStatus, status_of
 from onevoice.workers.watch import Watch, watch
@@ -82,6 +83,13 @@ def list_quarantine(_operator: Operator, hub: HubHere) -> list[Failure]:
 def reprocess_quarantine(asked: Reprocess, operator: Operator, hub: HubHere) -> Reprocessed:
     """Send messages through the walk again, as after a fix; what fails again comes back."""
     return reprocess(hub, fingerprint=asked.fingerprint, one=asked.id, actor=operator)
+
+
+@router.get("/drift")
+def list_drift(_operator: Operator, hub: HubHere) -> list[DriftReport]:
+    """Return where records are no longer what their schemas say: fields and types, no values."""
+    with hub.store.transaction() as connection:
+        return drift_reports(connection, hub.catalog)
 
 
 @router.get("/obligations")

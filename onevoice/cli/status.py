@@ -52,6 +52,9 @@ def _show(found: "HubStatus") -> None:
     for system in found.systems:
         if system.reason:
             out.print(Text.assemble((f"{system.name}: ", COLOURS[system.state]), system.reason), soft_wrap=True)
+        if system.drift:
+            said = f"{system.name}: records differ from their schemas in {system.drift:,} way(s): onevoice drift list"
+            out.print(Text(said, style=WARN), soft_wrap=True)
         if system.state == "parked":
             note(f"  once that is mended: onevoice system resume {system.name}")
     waiting = {name: count for name, count in found.queues.items() if count}

@@ -4,5 +4,7 @@ Takes a folder of schemas; gives contracts. The rule kept: a reason names keywor
 """
 
 from onevoice.contracts.contract import Contract, Contracts
+from onevoice.contracts.drift import Drift, Mode
+from onevoice.contracts.patch import apply_patch, proposed_patch
 
-__all__ = ["Contract", "Contracts"]
+__all__ = ["Contract", "Contracts", "Drift", "Mode", "apply_patch", "proposed_patch"]

@@ -14,7 +14,11 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError, val
 
 from onevoice.messages import Json
 
-FORMATS = ("date", "date-time", "email")
+FORMATS = (
+    *("date", "date-time", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "uuid"),
+    *("idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer"),
+    "regex",
+)
 _DELEGATED = ("pattern", "multipleOf")
 _EMAIL = jsonschema_rs.EmailOptions(allow_display_text=False, allow_domain_literal=False)
 

@@ -4,6 +4,8 @@ Takes source records and gives canonical ones with the flags observed and the or
 records and permissions and gives source fields to write. The rule kept: get(put(s, c)) == c on everything it writes.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from collections.abc import Mapping as Table
 from datetime import datetime
@@ -31,27 +33,30 @@ class Mapping:
     Attributes:
         name: system and stream, for messages.
         to: canonical type.
-        version_id: changes when the mapping changes.
+        version_id: changes when anything changes that decides what a record becomes: file, source schema or region.
         writable: the hub may write records of this stream.
         acts: (channel, purpose) of the permissions that the stream has fields for.
         if_empty: source paths that are written only where the system holds nothing.
         slot: what the mapping is called under `also`; empty for the record itself.
-        sources: source paths that are read.
+        origins: canonical leaf or flag -> the source paths that it is made from.
+        sources: all source paths that are read.
     """
 
-    def __init__(self, file: MappingFile, steps: tuple[Step, ...], observers: tuple[Observer, ...]) -> None:
+    def __init__(
+        self, file: MappingFile, version_id: str, steps: tuple[Step, ...], observers: tuple[Observer, ...]
+    ) -> None:
         self.name, self.stream, self.slot, self.to = file.name, file.stream, file.slot, file.to
-        self.version_id, self.writable = file.version_id, file.writable
+        self.version_id, self.writable = version_id, file.writable
         self._key, self._version, self._occurred_at = file.key, file.version, file.occurred_at
         self._groups = _grouped(steps)
         self._observers = tuple(observer.observe for observer in observers if observer.observe is not None)
-        self._origins = _origins(steps, observers)
+        self.origins = _origins(steps, observers)
         self._writers = tuple(step for step in steps if step.put is not None) if file.writable else ()
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
         self._by_source = {step.sources[0]: step for step in self._writers}
         self._by_sink = {observer.sink: observer for observer in self._sinks}
         self._instances = instances_of(file)
-        self.sources = frozenset(source for group in self._origins.values() for source in group)
+        self.sources = frozenset(source for group in self.origins.values() for source in group)
         self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
         self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
 
@@ -118,7 +123,7 @@ class Mapping:
                 canonical.setdefault(head, []).append(part)
             else:
                 canonical[head] = part
-        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self._origins)
+        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self.origins)
 
     def records(self, data: Json) -> list[tuple[str, Json, Mapped]]:
         """Return what a slot gives: ending of the key, the part of the source record that is read, what it becomes.
@@ -204,6 +209,8 @@ def compile_mapping(file: MappingFile, *, source: Json, canonical: Json, region:
     Raises:
         ConfigurationError: two rules fill one canonical path or write one source path, or an expression is malformed.
     """
+    decisive = json.dumps([file.version_id, source, region], sort_keys=True)
+    version_id = hashlib.sha256(decisive.encode()).hexdigest()[:12]
     source = schema_of_slot(file, source)
     steps = tuple(make_step(rule, file=file, source=source, canonical=canonical, region=region) for rule in file.rules)
     observers = tuple(make_observer(rule, file) for rule in file.flags)
@@ -211,7 +218,7 @@ def compile_mapping(file: MappingFile, *, source: Json, canonical: Json, region:
     twice = sorted({path for path in sinks if sinks.count(path) > 1})
     if twice and file.writable:
         raise ConfigurationError(f"{file.path}: {twice[0]} is written by two rules: give one of them `direction: in`")
-    return Mapping(file, steps, observers)
+    return Mapping(file, version_id, steps, observers)
 
 
 def _grouped(steps: tuple[Step, ...]) -> tuple[_Group, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from onevoice.errors import ConfigurationError
-from onevoice.mapping.layout import check_layout, problem_at
+from onevoice.mapping.layout import CONTRACTS, check_layout, problem_at
 from onevoice.mapping.positions import Marks, load_yaml
 from onevoice.mapping.rule import FlagRule, Rule, RuleProblem, parse_rule
 from onevoice.messages import PARTY_TYPES, Json
@@ -28,6 +28,7 @@ class MappingFile:
         to: canonical type.
         key, version, occurred_at: source paths of the record's key, its version and the time its values date from.
         writable: the hub may write records of this stream.
+        contract: what becomes of a record that is not what its schema says, one of `layout.CONTRACTS`.
         ignore: source field -> why it is not mapped.
         tests: cases: name, in, canonical, flags.
         version_id: hash of everything but the tests, called functions included; comments and layout do not change it.
@@ -46,6 +47,7 @@ class MappingFile:
     version: str
     occurred_at: str | None
     writable: bool
+    contract: str
     rules: Sequence[Rule]
     flags: Sequence[FlagRule]
     ignore: Mapping[str, str]
@@ -97,6 +99,7 @@ def read_mapping(path: Path, system: str) -> MappingFile:
         version=document["version"],
         occurred_at=document.get("occurred_at"),
         writable=document.get("writable", False),
+        contract=document.get("contract", CONTRACTS[0]),
         rules=[rule for rule in rules if isinstance(rule, Rule)],
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         ignore=document.get("ignore") or {},

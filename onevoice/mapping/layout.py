@@ -14,7 +14,8 @@ from onevoice.mapping.rule import nearest
 from onevoice.messages import PARTY_TYPES, Json
 
 REQUIRED = ("stream", "to", "key", "version", "fields")
-KEYS = frozenset({*REQUIRED, "occurred_at", "writable", "also", "ignore", "tests"})
+KEYS = frozenset({*REQUIRED, "occurred_at", "writable", "contract", "also", "ignore", "tests"})
+CONTRACTS = ("quarantine record", "quarantine field", "evolve", "freeze")
 SLOT_KEYS = frozenset({"to", "fields", "when", "each", "by"})
 _CASE_KEYS = frozenset({"name", "in", "canonical", "flags", "also"})
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -39,6 +40,8 @@ def check_layout(document: Any, path: Path, marks: Marks) -> None:
         raise problem_at(path, marks, ("stream",), "`stream` and the name of the file must be the same")
     if not isinstance(document.get("writable", False), bool):
         raise problem_at(path, marks, ("writable",), "`writable` must be true or false")
+    if document.get("contract", CONTRACTS[0]) not in CONTRACTS:
+        raise problem_at(path, marks, ("contract",), f"`contract` must be one of {', '.join(CONTRACTS)}")
     _check_fields(document, (), path, marks)
     _check_slots(document.get("also") or {}, path, marks)
     _check_ignore(document.get("ignore") or {}, path, marks)

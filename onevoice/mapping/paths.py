@@ -122,6 +122,11 @@ def pointer(path: str) -> str:
     return "/" + path.replace("~", "~0").replace("/", "~1").replace(".", "/")
 
 
+def source_path(pointer: str) -> str:
+    """Return a JSON pointer into a source record as a dotted path; the reverse of `pointer`."""
+    return ".".join(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+
+
 def _flatten_slots(head: str, entries: list[Json], flat: dict[str, Any]) -> None:
     seen = set()
     for at, entry in enumerate(entries):

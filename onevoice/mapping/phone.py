@@ -27,6 +27,8 @@ def parsed_e164(text: str, region: str) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
+    if not number.national_number:  # zeros alone are nobody's, and lose one each time they are read
+        return None
     # A number that can only be dialled locally is possible too, but names nobody in E.164.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None

@@ -190,7 +190,7 @@ def _computer(rule: Rule, expression: str, sources: tuple[str, ...], file: Mappi
     def get(data: Json) -> Any:
         try:
             value = compute(data)
-        except ValueError:
+        except Exception:  # noqa: BLE001 - its text may hold values
             reason = f"{file.name}: {rule.target}: the expression of `compute` fails on this record"
             raise RecordError(reason, pointers=tuple(pointer(source) for source in sources)) from None
         return None if value == "" else value

@@ -135,6 +135,22 @@ quarantine = Table(
     Index("ix_quarantine_open", "system", "fingerprint", postgresql_where=text("resolved_at is null")),
 )
 
+drift = Table(
+    "drift",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("schema_version", Text, primary_key=True, comment="of the stream's schema; under another one it is history"),
+    Column("path", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("place", Text, primary_key=True, comment="the part of the schema that is at odds"),
+    Column("records", BigInteger, nullable=False),
+    Column("first_key", Text, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    comment="where records are not what the stream's schema says: paths and types, no values",
+)
+
 # --- records and who they are -------------------------------------------------------------------------------------
 
 source_record = Table(

@@ -75,7 +75,7 @@ def broken_laws(file: MappingFile, source: Json, canonical: Json, region: str) -
         ConfigurationError: the mapping does not compile.
     """
     mapping = compile_mapping(file, source=source, canonical=canonical, region=region)
-    records, wanted = _source_records(file, source), _canonical_records(file, canonical)
+    records, wanted = source_records(file, source), _canonical_records(file, canonical)
     laws: dict[str, Callable[[], None]] = {
         "what is written does not read back": _LAW(given(records, wanted)(_written_reads_back(mapping))),
         "writing what was read changes the record": _LAW(given(records)(_writing_back_changes_nothing(mapping))),
@@ -168,7 +168,8 @@ def _value(rule: Rule, schema: Json) -> st.SearchStrategy[Any]:
     return _plain(schema)
 
 
-def _source_records(file: MappingFile, source: Json) -> st.SearchStrategy[Json]:
+def source_records(file: MappingFile, source: Json) -> st.SearchStrategy[Json]:
+    """Return records as a system may hold them under its schema: dirty contact data, blanks, missing fields."""
     return _object(source, {rule.source: rule for rule in file.rules if rule.source}, "")
 
 
@@ -190,8 +191,18 @@ def _field(schema: Json, rules: dict[str, Rule], path: str) -> st.SearchStrategy
         return absent | st.sampled_from(list(rule.values))
     if rule is not None and rule.formats:
         return absent | _formatted(rule.formats[0])
-    made = _SOURCE.get(rule.convert) if rule is not None and source_types(schema) <= {"string"} else None
-    return absent | (made if made is not None and "enum" not in schema else _plain(schema))
+    text = source_types(schema) <= {"string"} and "enum" not in schema
+    made = _contact_data(rule, schema) if rule is not None and text else None
+    return absent | (made if made is not None else _plain(schema))
+
+
+def _contact_data(rule: Rule, schema: Json) -> st.SearchStrategy[Any] | None:
+    if rule.convert == "point" and rule.kind == "email":
+        return _EMAILS
+    if "pattern" in schema or "format" in schema:  # it says what is clean and lets nothing else in
+        return _CANONICAL.get(rule.convert)
+    made = _SOURCE.get(rule.convert)
+    return made if made is None or "null" in schema.get("type", []) else made.filter(lambda text: text is not None)
 
 
 def _formatted(form: str) -> st.SearchStrategy[Any]:
@@ -214,7 +225,7 @@ def _plain(schema: Json) -> st.SearchStrategy[Any]:
         return st.integers(0, 10**6)
     if types and "string" not in types:
         return st.nothing() if types == {"object"} else st.just([])
-    by_format = {"date": _DAYS, "date-time": _TIMES, "email": _EMAILS}
+    by_format = {"date": _DAYS, "date-time": _TIMES, "email": _EMAILS, "uuid": st.uuids().map(str)}
     if "pattern" in schema:
         return st.from_regex(schema["pattern"], fullmatch=True)
     words = _WORDS.map(lambda text: text[: schema.get("maxLength", 19)].strip()).filter(bool)

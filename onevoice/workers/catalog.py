@@ -1,14 +1,15 @@
 """What the configured systems are made of: connectors, mappings and contracts, loaded once at start."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from onevoice.config import Config, SystemConfig
-from onevoice.contracts import Contract, Contracts
+from onevoice.contracts import Contract, Contracts, Drift, Mode
 from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping import Mapping as RecordMapping
 from onevoice.mapping import MappingFile, compile_mapping, load_mappings
+from onevoice.mapping.paths import source_path
 from onevoice.messages import Json, Lane, RecordRef
 from onevoice.sdk.discovery import discover
 from onevoice.sdk.manifest import Manifest, StreamSpec
@@ -22,6 +23,7 @@ class Stream:
     """One stream of one system, ready to be checked and mapped.
 
     Attributes:
+        mode: what becomes of a record that is not what its schema says.
         also: what else one of its records gives, each with a mapping and a contract of its own.
     """
 
@@ -32,7 +34,34 @@ class Stream:
     canonical: Contract
     polled: bool
     writable: bool
+    mode: Mode = Mode.QUARANTINE_RECORD
     also: tuple["Stream", ...] = ()
+
+    def admit(self, data: Json, drift: Collection[Drift]) -> tuple[Json, tuple[str, ...]]:
+        """Return what is mapped of a record that differs from its schema, and pointers to what is set aside.
+
+        Raises:
+            RecordError: the record is to wait as a whole.
+        """
+        by_field = all(one.path for one in drift)
+        if self.mode is Mode.EVOLVE and by_field:
+            return data, ()
+        if self.mode is Mode.QUARANTINE_FIELD and by_field:
+            return self.source.fitting_part(data)
+        self.source.check(data)
+        if self.mode is Mode.FREEZE:
+            fields = ", ".join(sorted({one.path for one in drift}))
+            raise RecordError(f"{self.source.name}: frozen, and the record has new fields: {fields}")
+        return data, ()
+
+    def set_aside(self, data: Json) -> frozenset[str]:
+        """Return the source paths of a stored record whose values wait in quarantine while the rest was taken in."""
+        if self.mode is not Mode.QUARANTINE_FIELD or not self.source.drift(data):
+            return frozenset()
+        try:
+            return frozenset(source_path(pointer) for pointer in self.source.fitting_part(data)[1])
+        except RecordError:
+            return frozenset()
 
     def part_of(self, key: str) -> "Stream":
         """Return the part of the stream that a key of the hub belongs to: itself, or what `#<slot>` names."""
@@ -166,6 +195,7 @@ def _part(system: SystemConfig, spec: StreamSpec, file: MappingFile, source: Con
         canonical=canonical,
         polled=spec.mode == "poll",
         writable=spec.writable and mapping.writable,
+        mode=Mode(file.contract),
     )
 
 

@@ -459,8 +459,9 @@ def _disown(
     consent = {path: noted for path, noted in task.marks_sending.items() if "denies" in noted and path in marks}
     if base is None or not consent or found.data is None:
         return
-    origins = stream.mapping.to_canonical(found.data).origins
-    names = {sources[0]: name for name, sources in origins.items() if name.startswith("acts[") and sources}
+    names = {
+        sources[0]: name for name, sources in stream.mapping.origins.items() if name.startswith("acts[") and sources
+    }
     ref = _ref(task.due.work)
     rows = rows_by_keys(connection, act, list(act.c), key=_ACT_SOURCE, keys=[(ref.system, ref.stream, ref.key)])
     for path, noted in consent.items():

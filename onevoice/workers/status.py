@@ -21,6 +21,7 @@ from onevoice.store.tables import customer as customer_table
 from onevoice.store.tables import quarantine, source_record, stream_state, system_state
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.catalog import Catalog, load_catalog
+from onevoice.workers.drift import drift_counts
 from onevoice.workers.hub import topology_of
 
 FRESH = timedelta(seconds=20)
@@ -57,6 +58,7 @@ class SystemStatus:
         state: reachable, failing, parked, or unknown as long as nothing was tried.
         reason: why it is failing or parked.
         backlog: messages of its lanes that wait on the bus.
+        drift: in how many ways its records are not what its schemas say.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SystemStatus:
     failures: int
     backlog: int | None
     quarantined: int
+    drift: int
     streams: tuple[StreamStatus, ...]
     owed: tuple[Owed, ...]
 
@@ -172,6 +175,7 @@ def _systems(
     connection: Connection, catalog: Catalog, owed: Iterable[Any], waiting: dict[str, int], queues: dict[str, int]
 ) -> Iterable[SystemStatus]:
     states = {row.system: row for row in connection.execute(select(system_state))}
+    drifted = drift_counts(connection, catalog)
     streams = {(row.system, row.stream): row for row in connection.execute(select(stream_state))}
     owed = list(owed)
     for name, system in catalog.systems.items():
@@ -187,6 +191,7 @@ def _systems(
             failures=row.failures if row else 0,
             backlog=sum(queues[lane] for lane in lanes) if queues else None,
             quarantined=waiting.get(name, 0),
+            drift=drifted.get(name, 0),
             streams=tuple(_stream(s.name, s.polled, streams.get((name, s.name))) for s in catalog.streams_of(name)),
             owed=tuple(
                 Owed(lane=o.lane, state=o.state, count=o.count, oldest=_aware(o.oldest))

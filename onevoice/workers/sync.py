@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
+from onevoice.contracts import Mode
 from onevoice.errors import ConfigurationError, RefusedError
 from onevoice.messages import Json, SourceRecord
 from onevoice.sdk import Reader
 from onevoice.store import Lease, Store, upsert
 from onevoice.store.tables import source_record, stream_state
 from onevoice.workers.door import Door
+from onevoice.workers.drift import has_drifted
 from onevoice.workers.systems import Systems
 
 LEASE_SECONDS = 60.0
@@ -51,6 +53,7 @@ class Sync:
 
         Raises:
             ConfigurationError: the system cannot be read, or has no such stream.
+            RefusedError: the stream is frozen, and its records have come to differ from its schema.
             OperatorError: it does not let us in; it is parked.
             TransientError: it, the bus or the store is away; the next run goes on where this one stopped.
         """
@@ -64,7 +67,7 @@ class Sync:
         A record is deleted only when a complete enumeration lacks it and a direct look-up confirms that.
 
         Raises:
-            RefusedError: more records vanished than may without a person's approval; none was deleted.
+            RefusedError: more records vanished than may without a person's approval; none was deleted. Or as `sync`.
         """
         return self._run(system, stream, from_start=True, approved=approve_deletes, progress=progress)
 
@@ -73,6 +76,7 @@ class Sync:
     ) -> SyncReport:
         if self.door.catalog.streams.get((system, stream)) is None:
             raise ConfigurationError(f"system {system} has no stream {stream}; see 'onevoice status'")
+        self._check_frozen(system, stream)
         reader = self.systems.connector(system, "read")
         if not isinstance(reader, Reader):
             raise ConfigurationError(f"system {system} cannot be read: it pushes by itself")
@@ -86,6 +90,17 @@ class Sync:
                 return self._read(reader, system, stream, lease, progress)
         finally:
             lease.release(self.store)
+
+    def _check_frozen(self, system: str, stream: str) -> None:
+        catalog = self.door.catalog
+        if catalog.stream(system, stream).mode is not Mode.FREEZE:
+            return
+        with self.store.transaction() as connection:
+            if has_drifted(connection, catalog, system, stream):
+                raise RefusedError(
+                    f"system {system}, stream {stream}: frozen, and its records are not what its schema says; look at "
+                    f"'onevoice drift list', then mend the schema or the system"
+                )
 
     def _read(self, reader: Reader, system: str, stream: str, lease: Lease, progress: Progress | None) -> SyncReport:
         cursor = self._begin(system, stream, lease)

@@ -18,9 +18,19 @@ _FILE_KEYS = {
     "fields": "canonical path: rule",
     "occurred_at": "source path of the time that its values date from; else the time of reading counts",
     "writable": "the hub may write records of this stream; the manifest must say so too",
+    "contract": "what becomes of a record that is not what its schema says; see below; else `quarantine record`",
     "also": "name: what else one record gives; see below",
     "ignore": "source path: why it is not mapped; an object ignores all below it",
     "tests": "cases with `name`, `in`, `canonical`, `flags`, `also`, run by `onevoice mapping test`, in and back again",
+}
+_MODES = {
+    "quarantine record": ("taken in", "the record waits in quarantine, whole"),
+    "quarantine field": (
+        "taken in",
+        "the field waits with its message, keeping the last value that could be read; the rest is taken in",
+    ),
+    "evolve": ("taken in", "the rules read it if they can; a record that they cannot read waits in quarantine"),
+    "freeze": ("the record waits", "the record waits, and the stream is not read until its schema is mended"),
 }
 _SLOT_KEYS = {
     "to": "its canonical type",
@@ -121,6 +131,7 @@ def mapping_page(root: Path) -> str:
         ValueError: parser or lint and the explanations differ.
     """
     _hold("keys of a file", layout.KEYS, _FILE_KEYS)
+    _hold("contract modes", layout.CONTRACTS, dict.fromkeys(_MODES, ""))
     _hold("keys under also", layout.SLOT_KEYS, _SLOT_KEYS)
     _hold("keys of a rule", rule._KEYS, _RULE_KEYS)
     _hold("conversions", rule.CONVERSIONS, _CONVERSIONS)
@@ -168,6 +179,14 @@ def mapping_page(root: Path) -> str:
         "consent fields go back into the source record, everything else is read only and does not count in the two-way "
         "coverage. A field of an entry is ignored as `calls[].done`.",
         "```yaml\n" + _ALSO + "```",
+        "## A source that changes its shape",
+        "`contract` says what becomes of a record with a field that the schema does not name, or with a value that "
+        "does not fit. Every difference is reported with its path (`onevoice drift list`), and `onevoice drift patch` "
+        "proposes the change of the schema. A new field stays in the stored record and no rule reads it; nothing is "
+        "dropped.",
+        table(["`contract`", "a new field", "a value that does not fit"], [[code(m), *_MODES[m]] for m in _MODES]),
+        "Key and version must be readable under each of them. Over a field that waits the hub writes nothing, a "
+        "consent field excepted.",
         "## What lint finds",
         f"`onevoice mapping lint` holds both ends of every rule to both schemas without running anything. A writable "
         f"stream needs {TWO_WAY_LEAST:.0%} of its mapped fields to go both ways.",

@@ -50,6 +50,18 @@ def test_opt_out_is_owed_to_the_systems_and_can_be_sent_again(door: Door) -> Non
     assert door.get("/v1/obligations?system=nobody").status_code == 404
 
 
+def test_a_field_that_its_schema_does_not_name_is_told(door: Door) -> None:
+    door.push("crm", "Contact", contact(Loyalty__c="gold"))
+
+    [report] = door.get("/v1/drift").json()
+    [crm, *_] = door.get("/v1/status").json()["systems"]
+
+    told = [report[name] for name in ("system", "stream", "path", "what", "records")]
+    assert told == ["crm", "Contact", "Loyalty__c", "new string", 1]
+    assert crm["drift"] == 1
+    assert "gold" not in door.get("/v1/drift").text
+
+
 def test_status_counts_what_there_is(door: Door) -> None:
     door.push("crm", "Contact", contact())
     door.push("erp", "customers", debtor())

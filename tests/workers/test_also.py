@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -11,91 +9,41 @@ from typing import Any
 
 import pytest
 
-from onevoice.config import load_config
-from onevoice.messages import Envelope, Json, Lane, SourceRecord
+from onevoice.messages import Envelope, Json, Lane
 from onevoice.store import Store, open_store
 from onevoice.store import tables as t
-from onevoice.workers.catalog import load_catalog
 from onevoice.workers.sync import Sync
-from tests.mapping.desk import TICKET, call, lay_out, partner
-from tests.workers.fakes import FakeSystem, delivery_of
-from tests.workers.walk import ARRIVED, ERP, ROOT, Walk, at_rest, erp, stamp
+from tests.mapping.desk import TICKET, call, partner
+from tests.workers.desk import arrive, desk_of, desk_root, opened, ticket
+from tests.workers.fakes import delivery_of
+from tests.workers.walk import ERP, Walk, at_rest, erp
 
 STOP = {"at": "2026-01-05T00:00:00Z", "words": "no more"}
 
 
-class Desk(FakeSystem):
-    """Changes one part of a record without the rest, as the fields are named."""
-
-    def change(self, key: str, **fields: Any) -> SourceRecord:
-        data: Json = dict(self.records[key])
-        for path, value in fields.items():
-            outer, _, inner = path.partition(".")
-            data[outer] = {**data[outer], inner: value} if inner else value
-        return self.put(data)
-
-
 @pytest.fixture(scope="session")
-def desk_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("desk")
-    lay_out(root)
-    shutil.copytree(ROOT / "rules", root / "rules")
-    for name in ("schemas/canonical", "schemas/sample_erp", "mappings/sample_erp", "connectors/sample_erp"):
-        shutil.copytree(ROOT / name, root / name)
-    systems = '[systems.desk]\nconnector = "desk"\n[systems.erp]\nconnector = "sample_erp"\n'
-    (root / "onevoice.toml").write_text(f'[hub]\nroot = "{root}"\n[store]\nurl = "sqlite:///x.db"\n{systems}')
-    return root
-
-
-def opened(store: Store, root: Path) -> Walk:
-    config = load_config(root / "onevoice.toml")
-    walk = Walk(store, config, load_catalog(config))
-    walk.systems.given["desk"] = Desk("changed", "id")
-    return walk
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return desk_root(tmp_path_factory.mktemp("desk"))
 
 
 @pytest.fixture
-def walk(store: Store, desk_root: Path) -> Walk:
-    return opened(store, desk_root)
+def walk(store: Store, root: Path) -> Walk:
+    return opened(store, root)
 
 
 @pytest.fixture
-def empty(desk_root: Path) -> Iterator[Any]:
+def empty(root: Path) -> Iterator[Any]:
     stores: list[Store] = []
 
     def make() -> Walk:
         store = open_store("sqlite://")
         store.create_tables()
         stores.append(store)
-        return opened(store, desk_root)
+        return opened(store, root)
 
     yield make
     for store in stores:
         store.close()
-
-
-def desk_of(walk: Walk) -> Desk:
-    found = walk.systems.given["desk"]
-    assert isinstance(found, Desk)
-    return found
-
-
-def ticket(day: float, *, deleted: bool = False, **fields: Any) -> Envelope:
-    return Envelope(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"desk/{day}/{deleted}")),
-        system="desk",
-        stream="ticket",
-        key="7",
-        time=ARRIVED,
-        sequence=stamp(day),
-        reading=0,
-        data=None if deleted else TICKET | {"changed": stamp(day)} | fields,
-        deleted=deleted,
-    )
-
-
-def arrive(walk: Walk, record: SourceRecord) -> None:
-    walk.arrive("desk", "ticket", record)
 
 
 def test_one_record_gives_people_their_relationship_calls_and_an_act(walk: Walk) -> None:

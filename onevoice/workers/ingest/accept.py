@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from onevoice.consent import WITHDRAWN, acts_of_flag, observe, points_since
 from onevoice.consent.question import points_on_channel
 from onevoice.identity import contact_points
-from onevoice.mapping.paths import flatten, unflatten
+from onevoice.mapping.paths import flatten, source_path, unflatten
 from onevoice.messages import ANY, Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
 from onevoice.workers.ingest.record import Record, StoredObservation, read_series, stored_series
@@ -49,16 +49,22 @@ def accept(
         family: the records that its source record gives, where it gives several.
     """
     if incoming.version == record.version:
-        return "unchanged"
+        if incoming.mapping.version_id == record.mapping_version:
+            return "unchanged"
+        _remap(record, incoming, marks, clock_bound)
+        return "applied"
     newer = incoming.version > record.version
+    since = record.occurred_at
     if newer:
         _judge_marks(incoming, marks)
     if incoming.mapped is not None:
         _observe_flags(record, incoming, incoming.mapped, marks, clock_bound)
     if not newer:
         if incoming.mapped is not None and record.deleted and _is_last_evidence(record, incoming):
-            _take_values(record, incoming, incoming.mapped, marks)
+            _take_values(record, incoming, incoming.mapped, marks, since)
             record.touched = True
+        elif incoming.mapped is not None and incoming.set_aside is not None:
+            _lend(record, incoming, incoming.mapped, clock_bound)
         return "stale"
     if incoming.mapped is None:
         record.deleted = True
@@ -67,11 +73,37 @@ def accept(
         if not _is_own_write(record, incoming, family or Family(incoming.mapping.sources, marks)):
             record.occurred_at = min(incoming.occurred_at, incoming.envelope.time + clock_bound)
         record.deleted = False
-        _take_values(record, incoming, incoming.mapped, marks)
+        _take_values(record, incoming, incoming.mapped, marks, since)
     record.sequence, record.reading, record.content_hash = incoming.version
     record.mapping_version = incoming.mapping.version_id
     record.touched = True
     return "applied"
+
+
+def _remap(record: Record, incoming: Incoming, marks: Marks, clock_bound: timedelta) -> None:
+    """Take the values of the standing version anew: it is the mapping that is another one.
+
+    Its consent fields too; but what the mapping before took for a withdrawal stands.
+    """
+    if incoming.mapped is not None:
+        if not record.deleted:
+            _observe_flags(record, incoming, incoming.mapped, marks, clock_bound)
+        _take_values(record, incoming, incoming.mapped, marks, record.occurred_at)
+    record.mapping_version = incoming.mapping.version_id
+    record.touched = True
+
+
+def _lend(record: Record, incoming: Incoming, mapped: Mapped, clock_bound: timedelta) -> None:
+    """Where the standing version has a field set aside, the newest older version that can be read speaks for it."""
+    aside = incoming.set_aside(record.payload) if incoming.set_aside and record.payload is not None else frozenset()
+    time = min(incoming.occurred_at, incoming.envelope.time + clock_bound).isoformat()
+    own = flatten(record.canonical) if aside else {}
+    for path, value in flatten(mapped.canonical).items() if aside else ():
+        told = path not in own or (path in record.echoes and record.echoes[path] < time)
+        if told and not aside.isdisjoint(mapped.origins.get(path, ())):
+            own[path] = value
+            record.echoes = {**record.echoes, path: time}
+            record.canonical, record.touched = unflatten(own), True
 
 
 def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dict[uuid.UUID, Act]:
@@ -216,8 +248,9 @@ def _flag_sources(mapped: Mapped, flag: ObservedFlag) -> tuple[str, ...]:
     return mapped.origins.get(f"acts[{flag.channel}/{flag.purpose}]", ())
 
 
-def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks) -> None:
-    own_before = flatten(record.canonical) if record.echoes or marks else {}
+def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: Marks, since: datetime) -> None:
+    """Take the values of a version; `since` is the time that those of the version before it date from."""
+    own_before = flatten(record.canonical) if record.echoes or marks or incoming.aside else {}
     stated = flatten(mapped.canonical) if marks else {}
     echoes: dict[str, str] = {}
     for path in stated:
@@ -226,12 +259,27 @@ def _take_values(record: Record, incoming: Incoming, mapped: Mapped, marks: Mark
     record.canonical = (
         _own_values(stated, own_before, echoes, mapped.origins, incoming, marks) if marks else mapped.canonical
     )
+    if incoming.aside:
+        _keep_aside(record, incoming, mapped, own_before, echoes, since)
     record.echoes = echoes
     record.type = mapped.type
     record.payload = incoming.envelope.data
     party = mapped.canonical.get("party")
     record.party_stream, record.party_key = (party["stream"], party["key"]) if party else (None, None)
     record.point = mapped.canonical.get("point")
+
+
+def _keep_aside(
+    record: Record, incoming: Incoming, mapped: Mapped, own_before: Json, echoes: dict[str, str], since: datetime
+) -> None:
+    """A field whose value waits in quarantine keeps the last one that could be read, at that value's time."""
+    aside = {source_path(pointer) for pointer in incoming.aside}
+    own = flatten(record.canonical)
+    for path, value in own_before.items():
+        if path not in own and not aside.isdisjoint(mapped.origins.get(path, ())):
+            own[path] = value
+            echoes[path] = record.echoes.get(path, since.isoformat())
+    record.canonical = unflatten(own)
 
 
 def _is_own_write(record: Record, incoming: Incoming, family: Family) -> bool:

@@ -26,6 +26,7 @@ from onevoice.store import Lease, Store, rows_by_keys, upsert
 from onevoice.store import tables as t
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.workers.catalog import Catalog
+from onevoice.workers.drift import note_drift
 from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
@@ -147,8 +148,9 @@ class Ingest:
         accepted = self._accept(connection, incoming, now)
         records, acts, states = accepted.records, accepted.acts, accepted.states
         rejected += [conflict_row(i) for i, state in zip(incoming, states, strict=True) if state == "conflict"]
-        keep(connection, rejected)
         result.counts["quarantined"] += len(rejected)
+        keep(connection, [*rejected, *(one.aside_row() for one in incoming if one.aside)])
+        note_drift(connection, self.catalog, prepared, now)
         parties = [r for r in records.values() if r.is_party and r.touched]
         loaded = Loaded(connection, records.values())
         regrouping = resolve(loaded, parties, self._seen)
@@ -221,7 +223,7 @@ class Ingest:
         states = []
         for one in incoming:
             inbox_id = (one.envelope.system, one.envelope.id)
-            if inbox_id in known:
+            if inbox_id in known and not _is_remapping(one, records.get(one.ref), known[inbox_id]):
                 states.append("duplicate" if known[inbox_id] == one.effect else "conflict")
                 continue
             known[inbox_id] = one.effect
@@ -378,6 +380,16 @@ def _holds_otherwise(customer: Customer) -> bool:
 def _held_by(customer: Customer) -> dict[RecordRef, tuple[str, ...]]:
     """Return the contact points of each of the customer's records; one that was deleted keeps its last ones."""
     return {member.ref: contact_points(member.canonical) for member in customer.members}
+
+
+def _is_remapping(one: Incoming, record: Record | None, effect: tuple[Any, ...]) -> bool:
+    """The message came before, but the record stands as another mapping or schema made it of this very version."""
+    return (
+        record is not None
+        and effect == one.effect
+        and record.version == one.version
+        and record.mapping_version != one.mapping.version_id
+    )
 
 
 def _first_sight(one: Incoming) -> Record:

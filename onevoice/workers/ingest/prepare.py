@@ -1,6 +1,7 @@
 """Check and map: everything that can be said of a message without the store, before any transaction."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 from onevoice.bus import Delivery
 from onevoice.bus.envelope import parse_envelope
 from onevoice.consent.lifting import may_lift
+from onevoice.contracts import Drift, Mode
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping, is_history
 from onevoice.mapping.slot import WHOLE
@@ -26,6 +28,9 @@ class Incoming:
         ref: the record it is about.
         mapped: None for a delete.
         also: what else the source record gives, each as a record of its own; what it does not give any more, deleted.
+        drift: where the record is not what its schema says.
+        aside: JSON pointers to fields whose values wait in quarantine while the rest is taken in.
+        set_aside: stored payload -> source paths of such fields, where the stream has them.
         content_hash: of the source payload; with version and reading it tells one effect from another.
     """
 
@@ -37,11 +42,29 @@ class Incoming:
     content_hash: str
     occurred_at: datetime
     also: tuple["Incoming", ...] = ()
+    drift: tuple[Drift, ...] = ()
+    aside: tuple[str, ...] = ()
+    set_aside: Callable[[Json], frozenset[str]] | None = None
 
     @property
     def version(self) -> tuple[str, int, str]:
         """Its place in the total order of the record's versions."""
         return self.envelope.sequence, self.envelope.reading, self.content_hash
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """System, stream and key that the message names."""
+        return self.ref.system, self.ref.stream, self.ref.key
+
+    def aside_row(self) -> dict[str, Any]:
+        """Return the row for quarantine of the fields that are set aside; it has the message whole."""
+        return quarantine_row(
+            self.delivery,
+            step="field",
+            reason=f"{self.mapping.name}: taken in without fields that do not fit the schema: {', '.join(self.aside)}",
+            pointers=self.aside,
+            mapping_version=self.mapping.version_id,
+        )
 
     @property
     def effect(self) -> tuple[str, str, str, int, str]:
@@ -58,6 +81,13 @@ class Rejected:
     reason: str
     pointers: tuple[str, ...]
     mapping_version: str | None
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """System, stream and key that the message names."""
+        row = self.row()
+        return row["system"], row["stream"], row["key"]
 
     def row(self) -> dict[str, Any]:
         """Return its row for quarantine."""
@@ -73,6 +103,8 @@ class Rejected:
 def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming | Rejected:
     """Check the envelope, the source record and the canonical record, and map between them."""
     step, version = "envelope", None
+    drift: tuple[Drift, ...] = ()
+    aside: tuple[str, ...] = ()
     try:
         envelope = parse_envelope(
             delivery.body, routing_key=delivery.routing_key, user_id=delivery.user_id, urgent=urgent
@@ -80,10 +112,12 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
         stream = catalog.stream(envelope.system, envelope.stream)
         version = stream.mapping.version_id
         if envelope.deleted:
-            return _with_also(_deleted(delivery, envelope, stream.mapping), stream)
+            return _with_also(_deleted(delivery, envelope, stream.mapping), stream, None)
         step = "source schema"
-        stream.source.check(envelope.data)
         data = envelope.data or {}
+        drift = stream.source.drift(envelope.data)
+        if drift:
+            data, aside = stream.admit(data, drift)
         step = "mapping"
         if stream.mapping.key(data) != envelope.key:
             raise RecordError("subject is not the key that the record itself carries", pointers=("/subject",))
@@ -96,22 +130,30 @@ def prepare(delivery: Delivery, catalog: Catalog, *, urgent: bool) -> Incoming |
             ref=_ref(envelope),
             mapping=stream.mapping,
             mapped=mapped,
-            content_hash=content_hash(data),
+            content_hash=content_hash(envelope.data),
             occurred_at=stream.mapping.occurred_at(data) or envelope.time,
+            drift=drift,
+            aside=aside,
+            set_aside=stream.set_aside if stream.mode is Mode.QUARANTINE_FIELD else None,
         )
         if stream.also:
             step = "also"
-            incoming = _with_also(incoming, stream)
+            incoming = _with_also(incoming, stream, data)
         step = "act"
         _check_acts(incoming, catalog)
     except RecordError as error:
         return Rejected(
-            delivery=delivery, step=step, reason=str(error), pointers=error.pointers, mapping_version=version
+            delivery=delivery,
+            step=step,
+            reason=str(error),
+            pointers=error.pointers,
+            mapping_version=version,
+            drift=drift,
         )
     return incoming
 
 
-def _with_also(main: Incoming, stream: Stream) -> Incoming:
+def _with_also(main: Incoming, stream: Stream, data: Json | None) -> Incoming:
     """Add what else the record gives; a customer or relationship that it does not give is deleted by this version.
 
     What happened stays, whatever a later version says: interactions, orders and acts.
@@ -120,10 +162,12 @@ def _with_also(main: Incoming, stream: Stream) -> Incoming:
         raise RecordError("the key holds `#`, which sets apart what else a record of this stream gives")
     found = []
     for part in stream.also:
-        given = part.mapping.records(main.envelope.data) if main.envelope.data is not None else []
+        given = part.mapping.records(data) if data is not None else []
         for ending, read, mapped in given:
             part.canonical.check(mapped.canonical)
-            found.append(_part(main, part.mapping, ending, {k: v for k, v in read.items() if k != WHOLE}, mapped))
+            entry = {name: value for name, value in read.items() if name != WHOLE}
+            payload = entry if WHOLE in read else main.envelope.data
+            found.append(_part(main, part.mapping, ending, payload, mapped))
         if not given and not is_history(part.mapping.to):
             found.append(_part(main, part.mapping, f"#{part.mapping.slot}", None, None))
     return replace(main, also=tuple(found))
