@@ -1,19 +1,38 @@
 """`onevoice connector`: the connectors there are, and whether the systems behind them answer."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onevoice.cli.screen import BAD, done, note, out, print_json, table
 from onevoice.cli.setting import ConfigPath, Json, loaded
-from onevoice.cli.sync import System
-from onevoice.errors import ConfigurationError
+from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
 
 if TYPE_CHECKING:
     from onevoice.config import Config
     from onevoice.sdk import Connector
     from onevoice.sdk.manifest import Manifest
     from onevoice.testing.contract import Subject
+
+
+class Kind(StrEnum):
+    """What a system speaks."""
+
+    REST = "rest"
+    SOAP = "soap"
+    SQL = "sql"
+    FILE = "file"
+    AMQP = "amqp"
+
+
+class Direction(StrEnum):
+    """Which way values go."""
+
+    IN = "in"
+    OUT = "out"
+    BOTH = "both"
+
 
 app = typer.Typer(name="connector", help="The connectors there are, and the systems behind them.", no_args_is_help=True)
 
@@ -47,53 +66,83 @@ def list_(as_json: Json = False, config: ConfigPath = None) -> None:
         ]
         if rows:
             table(["  setting", "", "", "write"], rows)
+    done(f"{len(found)} connector(s)")
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the connector, such as the product's.")],
+    kind: Annotated[Kind, typer.Option("--kind", help="What the system speaks.")],
+    direction: Annotated[
+        Direction,
+        typer.Option("--direction", help="in: it is read; out: the hub's values stand there; both: each has its say."),
+    ] = Direction.BOTH,
+    config: ConfigPath = None,
+) -> None:
+    """Begin a connector: manifest, schema, mapping with a test, and a page of steps; nothing that exists is changed.
+
+    Example: onevoice connector new club --kind rest --direction both
+    """
+    from onevoice.sdk.start import begun, settings_of
+
+    root = loaded(config).root
+    for path in begun(root, name, kind.value, direction.value):
+        done(str(path.relative_to(root)))
+    note("Name the system in onevoice.toml, then follow the README:")
+    out.print(settings_of(name, kind.value), soft_wrap=True, markup=False)
 
 
 @app.command("check")
-def check(system: System, config: ConfigPath = None) -> None:
-    """Prove that a system answers and lets the hub in.
+def check(
+    system: Annotated[str | None, typer.Argument(help="Name of a system in onevoice.toml; all when left out.")] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Prove that a system, or each, answers and lets the hub in.
 
     Example: onevoice connector check crm
     """
-    check_system(loaded(config), system)
-    done(f"system {system} answers and lets the hub in")
+    settings = loaded(config)
+    if system is not None:
+        check_system(settings, system)
+        done(f"system {system} answers and lets the hub in")
+        return
+    problems = []
+    for name in settings.systems:
+        try:
+            check_system(settings, name)
+        except OnevoiceError as error:
+            problems.append(name)
+            out.print(f"{name}: {error}", style=BAD, soft_wrap=True, markup=False)
+        else:
+            done(f"system {name} answers and lets the hub in")
+    if problems:
+        raise OperatorError(f"{len(problems)} of {len(settings.systems)} system(s) do not let the hub in")
+    done(f"{len(settings.systems)} system(s) answer and let the hub in")
 
 
 @app.command("discover")
 def discover(
-    system: System,
+    system: Annotated[str | None, typer.Argument(help="Name of a system in onevoice.toml; all when left out.")] = None,
     draft: Annotated[
         bool,
         typer.Option("--draft", help="Write a first schema for each stream that has none, from what the system shows."),
     ] = False,
     config: ConfigPath = None,
 ) -> None:
-    """Read one page of each stream and say which of its fields are mapped, ignored or unknown; shows no values.
+    """Read one page of each stream of a system, or of each, and say which fields are mapped, ignored or unknown.
+
+    Shows no values.
 
     Example: onevoice connector discover shop
     """
-    from onevoice.mapping import measure
-    from onevoice.sdk import Reader
-    from onevoice.workers.catalog import load_catalog
-
     settings = loaded(config)
-    if draft:
-        _draft(settings, system)
-        return
-    catalog = load_catalog(settings)
-    connector = _built(settings, system)
-    try:
-        if not isinstance(connector, Reader):
-            raise ConfigurationError(f"system {system} pushes by itself: there is nothing to read")
-        for stream in (s for s in catalog.streams_of(system) if s.polled):
-            page = next(iter(connector.read(stream.name, None)), None)
-            records = [record.data for record in page.records if record.data] if page else []
-            coverage = measure(_file(settings, system, stream.name), stream.source.schema)
-            rows = [(path, f"{share:.0%}", _use(path, coverage)) for path, share in sorted(_fields(records).items())]
-            out.print(f"\n[bold]{stream.name}[/bold]: {len(records):,} records looked at")
-            table(["field", "filled#", "use"], rows)
-    finally:
-        connector.close()
+    chosen = [system] if system is not None else list(settings.systems)
+    for name in chosen:
+        if draft:
+            _draft(settings, name)
+        else:
+            _discover(settings, name, alone=system is not None)
+    done(f"{len(chosen)} system(s) looked at")
 
 
 @app.command("test")
@@ -158,6 +207,30 @@ def _record(subject: "Subject") -> None:
     for fixture in record(subject.manifest, subject.settings, subject.personal(), subject.make):
         (folder / fixture.name).write_bytes(fixture.dump())
         note(f"{FOLDER}/{fixture.name}: {len(fixture.exchanges)} exchange(s), {len(fixture.gives)} record(s); read it")
+
+
+def _discover(config: "Config", system: str, *, alone: bool) -> None:
+    from onevoice.mapping import measure
+    from onevoice.sdk import Reader
+    from onevoice.workers.catalog import load_catalog
+
+    catalog = load_catalog(config)
+    connector = _built(config, system)
+    try:
+        if not isinstance(connector, Reader):
+            if alone:
+                raise ConfigurationError(f"system {system} pushes by itself: there is nothing to read")
+            note(f"system {system} pushes by itself: there is nothing to read")
+            return
+        for stream in (s for s in catalog.streams_of(system) if s.polled):
+            page = next(iter(connector.read(stream.name, None)), None)
+            records = [record.data for record in page.records if record.data] if page else []
+            coverage = measure(_file(config, system, stream.name), stream.source.schema)
+            rows = [(path, f"{share:.0%}", _use(path, coverage)) for path, share in sorted(_fields(records).items())]
+            out.print(f"\n[bold]{system} {stream.name}[/bold]: {len(records):,} records looked at")
+            table(["field", "filled#", "use"], rows)
+    finally:
+        connector.close()
 
 
 def _draft(config: "Config", system: str) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, RecordError, TransientError
 from onevoice.messages import Json
@@ -248,7 +249,7 @@ def classified(where: str) -> Iterator[None]:
             text = f"{where}: the broker refuses ({closed.reply_code}); check queues, exchanges and rights"
             raise OperatorError(text) from None
         raise TransientError(f"{where}: the broker closed the line ({closed.reply_code}); it is tried again") from None
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise TransientError(f"{where}: the broker is away ({type(error).__name__}); it is tried again") from None
 
 
@@ -291,7 +292,7 @@ def _parameters(address: str, password: str | None, system: str) -> pika.Connect
         heartbeat=600,  # a page may take long, and nobody serves the line meanwhile
         blocked_connection_timeout=30,
         socket_timeout=5,
-        stack_timeout=10,
+        stack_timeout=5,
         connection_attempts=1,
         client_properties={"connection_name": f"onevoice {system}"},
     )

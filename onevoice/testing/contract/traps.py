@@ -12,6 +12,7 @@ from onevoice.messages import Change, WriteOutcome
 from onevoice.sdk import Reader, RecordWriter
 from onevoice.sdk.contract import PinnedWsdl
 from onevoice.sdk.exchange import limited
+from onevoice.testing.contract.reading import taken_when_safe
 from onevoice.testing.contract.subject import Subject, pages
 from onevoice.testing.contract.wire import HURRIED, over_http, speaking
 from onevoice.testing.exchanges import Exchange, played
@@ -36,7 +37,7 @@ def sidestepped(subject: Subject) -> Iterator[str]:
         "soap": _soap,
         "sql": _sql,
         "file": _files,
-        "amqp": _amqp,
+        "amqp": taken_when_safe,
     }
     if subject.manifest.kind in kinds:
         yield from kinds[subject.manifest.kind](subject)
@@ -206,15 +207,3 @@ def _in_one_step(subject: Subject) -> Iterator[str]:
                 if {path: path.stat().st_ino for path in _contents(folder)} == before:
                     yield f"{stream}: a file is written over where it stands; who reads it meanwhile sees half of it"
                 break
-
-
-def _amqp(subject: Subject) -> Iterator[str]:
-    """What was read and is not yet safe comes again."""
-    with subject.reading() as streams:
-        for reader, stream in streams:
-            reading = reader.read(stream, None)
-            first = [one.key for one in next(reading).records]
-            getattr(reading, "close", lambda: None)()
-            again = [one.key for page in pages(reader, stream) for one in page.records]
-            if not set(first) <= set(again):
-                yield f"{stream}: messages are taken before they are safe: a reader that dies loses them"
