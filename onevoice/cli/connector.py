@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onevoice.cli.screen import BAD, done, note, out, print_json, table
-from onevoice.cli.setting import ConfigPath, Json, loaded
+from onevoice.cli.setting import ConfigPath, Json, config_path, loaded
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onevoice.config import Config
     from onevoice.sdk import Connector
     from onevoice.sdk.manifest import Manifest
@@ -77,16 +79,17 @@ def new(
         Direction,
         typer.Option("--direction", help="in: it is read; out: the hub's values stand there; both: each has its say."),
     ] = Direction.BOTH,
+    stream: Annotated[str, typer.Option("--stream", help="What the system calls its people.")] = "people",
     config: ConfigPath = None,
 ) -> None:
     """Begin a connector: manifest, schema, mapping with a test, and a page of steps; nothing that exists is changed.
 
-    Example: onevoice connector new club --kind rest --direction both
+    Example: onevoice connector new club --kind rest --direction both --stream members
     """
     from onevoice.sdk.start import begun, settings_of
 
-    root = loaded(config).root
-    for path in begun(root, name, kind.value, direction.value):
+    root = _root(config)
+    for path in begun(root, name, kind.value, direction.value, stream):
         done(str(path.relative_to(root)))
     note("Name the system in onevoice.toml, then follow the README:")
     out.print(settings_of(name, kind.value), soft_wrap=True, markup=False)
@@ -231,6 +234,14 @@ def _discover(config: "Config", system: str, *, alone: bool) -> None:
             table(["field", "filled#", "use"], rows)
     finally:
         connector.close()
+
+
+def _root(config: "Path | None") -> "Path":
+    """Return the project's folder, also of one whose configuration names no system yet."""
+    try:
+        return loaded(config).root
+    except ConfigurationError:
+        return config_path(config).resolve().parent
 
 
 def _draft(config: "Config", system: str) -> None:

@@ -7,9 +7,12 @@ from onevoice.obligations.ledger import (
     claim_target,
     close,
     fail,
+    forget_system,
+    owed_to,
     put_back,
     release_all,
     request,
+    spread,
     take_due,
 )
 
@@ -20,9 +23,12 @@ __all__ = [
     "claim_target",
     "close",
     "fail",
+    "forget_system",
     "owed_fields",
+    "owed_to",
     "put_back",
     "release_all",
     "request",
+    "spread",
     "take_due",
 ]

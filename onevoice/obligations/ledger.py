@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, select, update
 
 from onevoice.messages import Lane, Work
 from onevoice.store import rows_by_keys, update_rows, upsert
@@ -202,6 +202,38 @@ def resend(connection: Connection, system: str, *, state: str, now: datetime) ->
         .values(state="due", next_attempt_at=now, attempts=0, generation=obligation.c.generation + 1)
     )
     return int(result.rowcount)
+
+
+def spread(connection: Connection, system: str, *, now: datetime, per_second: float) -> int:
+    """Let what is due on the record lane of a system come due one after the other; returns how many that are."""
+    statement = (
+        select(*(obligation.c[name] for name in KEY))
+        .where(obligation.c.system == system, obligation.c.lane == Lane.RECORD.value, obligation.c.state == "due")
+        .order_by(obligation.c.stream, obligation.c.target)
+        .with_for_update()
+    )
+    rows = [
+        dict(zip(KEY, row, strict=True)) | {"next_attempt_at": now + timedelta(seconds=number / per_second)}
+        for number, row in enumerate(connection.execute(statement))
+    ]
+    update_rows(connection, obligation, rows, key=KEY)
+    return len(rows)
+
+
+def forget_system(connection: Connection, system: str) -> int:
+    """Take out all that a system was owed, since it is gone; returns how many of it were still open."""
+    still = select(func.count()).where(obligation.c.system == system, obligation.c.state != "verified")
+    count = int(connection.execute(still).scalar_one())
+    connection.execute(delete(obligation).where(obligation.c.system == system))
+    return count
+
+
+def owed_to(connection: Connection, system: str) -> list[Work]:
+    """Return what a system is owed and has not proven to know, in order."""
+    statement = select(*(obligation.c[name] for name in KEY)).where(
+        obligation.c.system == system, obligation.c.state.in_(("due", "sent"))
+    )
+    return [_work(row) for row in connection.execute(statement.order_by(obligation.c.stream, obligation.c.target))]
 
 
 def _locked(connection: Connection, works: Sequence[Work]) -> list[Row[Any]]:

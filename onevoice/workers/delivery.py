@@ -8,7 +8,7 @@ set what is read back. A prohibition does not wait for a record to hold still an
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ from onevoice.messages import (
     WriteOutcome,
     WriteResult,
 )
-from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, put_back, request
+from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, owed_to, put_back, request
 from onevoice.sdk import ListWriter, RecordWriter
 from onevoice.store import Store, keep_out, rows_by_keys, upsert
 from onevoice.store.tables import act, delivered
@@ -40,7 +40,7 @@ from onevoice.workers.door import Door
 from onevoice.workers.ingest.merge import goldens_of
 from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
 from onevoice.workers.ingest.record import Record, load_records
-from onevoice.workers.marks import Marks, hold_marks, open_marks, otherwise, proven, save_marks, sending
+from onevoice.workers.marks import Marks, hold_marks, load_marks, open_marks, otherwise, proven, save_marks, sending
 from onevoice.workers.systems import Systems
 
 INGEST = "ingest"
@@ -49,6 +49,7 @@ SOON_SECONDS = 0.3
 SETTLE_SECONDS = 0.2
 """What a system was written in several calls is noted together, unless they take longer than this."""
 _ACT_SOURCE = ("source_system", "source_stream", "source_key")
+OUTLOOK_PAGE = 500
 PROOF_WAIT_SECONDS = 3.0
 PROOF_POLL_SECONDS = 0.05
 
@@ -98,6 +99,28 @@ class Delivery:
                 self._deliver_list(system, stream)
             else:
                 self._deliver_records(system, lane, stream, some)
+
+    def outlook(self, system: str) -> Iterator[tuple[str, Lane, Collection[str]]]:
+        """Yield stream, lane and fields of each record, and list entry, that the system would get now; changes nothing.
+
+        An entry has no fields.
+        """
+        with self.store.transaction() as connection:
+            works = owed_to(connection, system)
+        grouped: dict[tuple[str, Lane], list[Work]] = defaultdict(list)
+        for work in works:
+            grouped[work.stream, work.lane].append(work)
+        for (name, lane), some in grouped.items():
+            stream = self.catalog.streams.get((system, name))
+            for at in range(0, len(some), OUTLOOK_PAGE):
+                if stream is None:
+                    yield from ((name, lane, ()) for _ in some[at : at + OUTLOOK_PAGE])
+                    continue
+                refs = {_ref(work) for work in some[at : at + OUTLOOK_PAGE]}
+                with self.store.transaction() as connection:
+                    records = load_records(connection, refs)
+                    changes = self._owed(connection, stream, lane, records, load_marks(connection, refs))
+                yield from ((name, lane, change.fields.keys()) for change in changes.values() if change.fields)
 
     # --- records ------------------------------------------------------------------------------------------------
 

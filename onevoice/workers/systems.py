@@ -134,6 +134,17 @@ class Systems:
         with self.store.transaction() as connection:
             return parked_systems(connection)
 
+    def parked_for(self, system: str) -> str | None:
+        """Return why a system waits for a person; None: it does not."""
+        statement = select(system_state.c.reason).where(system_state.c.system == system, system_state.c.parked)
+        with self.store.transaction() as connection:
+            reason: str | None = connection.execute(statement).scalar()
+            return reason
+
+    def park(self, system: str, reason: str) -> None:
+        """Leave a system alone until a person resumes it."""
+        self._note(system, reason, parked=True)
+
     def resume(self, system: str) -> None:
         """Take a system out of parking, as a person asked."""
         self._note(system, None, parked=False)

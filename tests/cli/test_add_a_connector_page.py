@@ -38,11 +38,12 @@ def test_the_page_connects_the_club_both_ways(tmp_path: Path, club: Club) -> Non
             continue
         path = project.folder / name[1]
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
+        with path.open("a" if path == project.config else "w", encoding="utf-8") as file:
             file.write(block.replace("http://127.0.0.1:8090", club.url))
     changed = {path for path, content in standing.items() if path.read_bytes() != content}
     assert changed == {project.config}
-    assert len(commands) > 5
+    assert len(commands) > 7
+    assert commands[1].startswith("onevoice connector new club")
     assert "12 check(s) hold for 1 system(s)" in project.run("connector", "test")
     recorded = "".join(path.read_text() for path in (project.folder / "connectors/club/fixtures").iterdir())
     assert '"stream": "members"' in recorded
@@ -60,7 +61,10 @@ def test_the_page_connects_the_club_both_ways(tmp_path: Path, club: Club) -> Non
 
 def _run(project: Project, block: str, before: list[str]) -> list[str]:
     done = []
-    for line in (line for line in block.splitlines() if line.startswith("onevoice ")):
+    for line in (line for line in block.splitlines() if line.startswith(("onevoice ", "rm "))):
+        if line.startswith("rm "):
+            (project.folder / line.removeprefix("rm ")).unlink()
+            continue
         if line == "onevoice run":
             project.run("sync", "club")
             settle(project)

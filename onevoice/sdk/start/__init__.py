@@ -14,7 +14,7 @@ from onevoice.errors import ConfigurationError
 
 KINDS = ("rest", "soap", "sql", "file", "amqp")
 DIRECTIONS = ("in", "out", "both")
-STREAM = "people"
+_STREAM = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 _SETTINGS: Mapping[str, tuple[str, str]] = {
     "rest": ('url = "https://@NAME@.example.com/api"', 'token = {file = "@NAME@-token"}'),
@@ -30,19 +30,24 @@ _STANDING = {
 }
 
 
-def begun(root: Path, name: str, kind: str, direction: str) -> list[Path]:
+def begun(root: Path, name: str, kind: str, direction: str, stream: str = "people") -> list[Path]:
     """Write the beginning of a connector into a project and return what was added.
 
     Args:
         kind: one of `KINDS`.
         direction: in (it is read), out (the hub's values stand there) or both.
+        stream: what the system calls its people.
 
     Raises:
         ConfigurationError: the name cannot be one, is taken, or the folder cannot be written.
     """
     if not _NAME.match(name):
         raise ConfigurationError(f"{name!r} is no name of a connector: lower case letters, digits and _, 2 to 31")
-    wanted = {root / place: text for place, text in _rendered(name, kind, direction).items()}
+    if not _STREAM.match(stream):
+        raise ConfigurationError(f"{stream!r} is no name of a stream: letters, digits and _, 1 to 60")
+    words = {**_words(name, kind, direction), "STREAM": stream}
+    writes = direction != "in"
+    wanted = {root / place: text for place, text in _rendered(words, kind, writes=writes).items()}
     taken = [
         root / folder / name for folder in ("connectors", "mappings", "schemas") if (root / folder / name).exists()
     ]
@@ -64,14 +69,13 @@ def settings_of(name: str, kind: str) -> str:
     return "\n".join([*lines, *([f"secrets = {{{secrets}}}"] if secrets else [])])
 
 
-def _rendered(name: str, kind: str, direction: str) -> dict[str, str]:
-    words = _words(name, kind, direction)
-    writes = direction != "in"
+def _rendered(words: dict[str, str], kind: str, *, writes: bool) -> dict[str, str]:
+    name, stream = words["NAME"], words["STREAM"]
     found = {
         f"connectors/{name}/manifest.yaml": _template(f"manifest.{kind}.yaml"),
         f"connectors/{name}/README.md": _template("README.md"),
-        f"mappings/{name}/{STREAM}.yaml": _template("mapping.yaml"),
-        f"schemas/{name}/{STREAM}.json": _template("schema.json"),
+        f"mappings/{name}/{stream}.yaml": _template("mapping.yaml"),
+        f"schemas/{name}/{stream}.json": _template("schema.json"),
     }
     if kind == "soap":
         wsdl = _filled(_template("service.wsdl"), words, writes=writes)
