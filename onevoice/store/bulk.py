@@ -179,8 +179,11 @@ def rows_by_keys(
     if not keys:
         return []
     statement = _select_sql(table, tuple(columns), tuple(key), connection.dialect.name, lock=lock)
-    if connection.dialect.name == "postgresql":
-        wanted: list[Any] = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
+    wanted: list[Any]
+    if connection.dialect.name == "postgresql" and len(key) == 1:
+        wanted = [value for (value,) in dict.fromkeys(keys)]
+    elif connection.dialect.name == "postgresql":
+        wanted = [dict(zip(key, values, strict=True)) for values in dict.fromkeys(keys)]
     else:
         wanted = [[_sqlite_key(value) for value in values] for values in dict.fromkeys(keys)]
     return connection.execute(statement, {"wanted": _document(wanted)}).all()
@@ -190,7 +193,10 @@ def rows_by_keys(
 def _select_sql(
     table: Table, columns: tuple[Column[Any], ...], key: tuple[str, ...], dialect: str, *, lock: bool
 ) -> Any:
-    if dialect == "postgresql":
+    if dialect == "postgresql" and len(key) == 1:
+        value = f'cast(value as {_pg_type(table.c[key[0]].type)}) as "{key[0]}"'
+        wanted = text(f"select {value} from json_array_elements_text(cast(:wanted as json))")  # noqa: S608 - names are ours
+    elif dialect == "postgresql":
         shape = ", ".join(f'"{name}" {_pg_type(table.c[name].type)}' for name in key)
         wanted = text(f"select * from json_to_recordset(cast(:wanted as json)) as wanted({shape})")  # noqa: S608 - names are ours
     else:
