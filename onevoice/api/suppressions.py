@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Query, Response
 from onevoice.api.caller import Operator
 from onevoice.api.problem import ProblemError
 from onevoice.api.wiring import HubHere
-from onevoice.consent.lists import denied_entries
+from onevoice.consent.lists import MARKETING, EntryChange, changes_since, denied_entries, suppression_list
 from onevoice.messages import Channel, ListEntry
+from onevoice.workers.clock import ensure_list
 
 router = APIRouter(tags=["suppressions"])
 
@@ -29,11 +31,43 @@ def list_suppressions(
     """Return every contact point that must not be used on the channels for the purpose, with reason and time."""
     if purpose not in hub.gate.rules.purposes:
         raise ProblemError(404, "no such purpose in rules/purposes.yaml")
+    channels = [c.value for c in channel]
+    if purpose == MARKETING:
+        ensure_list(hub.store, hub.gate)
     with hub.store.transaction() as connection:
-        entries = denied_entries(connection, hub.gate, channels=[c.value for c in channel], purpose=purpose)
+        if purpose == MARKETING:
+            entries = suppression_list(connection, channels=channels)
+        else:
+            entries = denied_entries(connection, hub.gate, channels=channels, purpose=purpose)
     if form == "csv":
         return Response(_csv(entries), media_type="text/csv; charset=utf-8")  # type: ignore[return-value]
     return entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Changes in the order of their numbers; ask again with `after` for what comes next."""
+
+    changes: list[EntryChange]
+    after: int
+
+
+@router.get("/suppressions/changes")
+def list_suppression_changes(
+    _operator: Operator,
+    hub: HubHere,
+    channel: Annotated[list[Channel], Query(min_length=1, max_length=10)],
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Changes:
+    """Return what came onto the list for marketing, or left it (`listed` is false), after a number seen before.
+
+    Of an entry that changed several times the last change is told.
+    """
+    ensure_list(hub.store, hub.gate)
+    with hub.store.transaction() as connection:
+        changes = changes_since(connection, after, channels=[c.value for c in channel], limit=limit)
+    return Changes(changes=changes, after=changes[-1].number if changes else after)
 
 
 def _csv(entries: list[ListEntry]) -> str:

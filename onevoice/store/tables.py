@@ -320,6 +320,30 @@ contact = Table(
     comment="contacts offered under a token, and what became of them at the moment of sending",
 )
 
+suppression_entry = Table(
+    "suppression_entry",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("point", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("listed", Boolean, nullable=False, comment="false: it was on the list and is not any more"),
+    Column("reason", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("said_by", JsonDocument, nullable=False, comment="records that say so: [system, stream, key] each"),
+    Column("number", BigInteger, nullable=False, comment="of the last change, counted over all entries"),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index(None, "number"),
+    comment="the suppression list: what the gate denies, kept with every act and every regrouping",
+)
+
+clock_mark = Table(
+    "clock_mark",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    comment="how far what comes by the clock has been dealt with",
+)
+
 register_load = Table(
     "register_load",
     metadata,

@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import orjson
 from sqlalchemy import Connection, delete, update
 
 from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
-from onevoice.consent.lists import denied_entries
+from onevoice.consent.lists import suppression_list
 from onevoice.errors import OnevoiceError, OperatorError, RecordError, RefusedError, TransientError
 from onevoice.messages import (
     Change,
@@ -33,12 +34,13 @@ from onevoice.messages import (
 )
 from onevoice.obligations import Due, Owed, claim_due, claim_target, close, fail, owed_to, put_back, request
 from onevoice.sdk import ListWriter, RecordWriter
-from onevoice.store import Store, keep_out, rows_by_keys, upsert
+from onevoice.store import Lease, Store, keep_out, rows_by_keys, upsert
 from onevoice.store.tables import act, delivered
 from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.clock import ensure_list, mark
 from onevoice.workers.door import Door
 from onevoice.workers.ingest.merge import goldens_of
-from onevoice.workers.ingest.oblige import MARKETING, list_target, owed
+from onevoice.workers.ingest.oblige import list_target, owed
 from onevoice.workers.ingest.record import Record, load_records
 from onevoice.workers.marks import Marks, hold_marks, load_marks, open_marks, otherwise, proven, save_marks, sending
 from onevoice.workers.systems import Systems
@@ -288,12 +290,29 @@ class Delivery:
     # --- lists --------------------------------------------------------------------------------------------------
 
     def _deliver_list(self, system: str, name: str) -> None:
-        """Hand the whole list over once for everything that is owed to it, and wait a moment for the proof."""
+        """Hand the whole list over once for everything that is owed to it, and wait a moment for the proof.
+
+        One delivery of a list at a time: of two, the one that read the list first might hand it over last.
+        """
+        lease = Lease.take(self.store, f"list {system} {name}", uuid4().hex, seconds=LEASE.total_seconds())
         now = datetime.now(UTC)
+        if lease is None:
+            with self.store.transaction() as connection:
+                dues = claim_target(connection, system, name, now=now, lease=LEASE)
+                soon = now + timedelta(seconds=SOON_SECONDS)
+                put_back(connection, dues, reason="another delivery of this list is under way", until=soon)
+            return
+        try:
+            self._hand_over_list(system, name)
+        finally:
+            lease.release(self.store)
+
+    def _hand_over_list(self, system: str, name: str) -> None:
+        now = datetime.now(UTC)
+        ensure_list(self.store, self.gate)
         with self.store.transaction() as connection:
             dues = claim_target(connection, system, name, now=now, lease=LEASE)
-            channels = self.catalog.lists[system, name]
-            entries = denied_entries(connection, self.gate, channels=channels, purpose=MARKETING)
+            entries = suppression_list(connection, channels=self.catalog.lists[system, name])
         if not dues:
             return
         writer = self.systems.connector(system, Lane.SUPPRESSION)
@@ -318,6 +337,31 @@ class Delivery:
         self._fail(missing, f"system {system}: list {name} handed over, not yet loaded there", "due")
         self._ask_anew(system, name, handed)
 
+    def compare_list(self, system: str, name: str) -> tuple[int, int]:
+        """Hold the list that a system has in force to the one that stands, entry by entry, and owe it the difference.
+
+        Returns how many entries it lacks, and how many it has that should not be there.
+
+        Raises:
+            TransientError, OperatorError: the system did not answer, or refuses us.
+        """
+        writer = self.systems.connector(system, Lane.SUPPRESSION)
+        if not isinstance(writer, ListWriter):
+            return 0, 0
+        ensure_list(self.store, self.gate)
+        with self.systems.contact(system):
+            in_force = writer.readback_list(name) or frozenset()
+        stands = {_target(*entry) for entry in in_force}
+        now = datetime.now(UTC)
+        with self.store.transaction() as connection:
+            keep_out(connection, INGEST)
+            entries = suppression_list(connection, channels=self.catalog.lists[system, name])
+            wanted = {_target(e.channel, e.point, e.purpose) for e in entries}
+            works = [Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=t) for t in wanted ^ stands]
+            request(connection, works, now=now, cause=None)
+            mark(connection, f"list {system} {name}", now)
+        return len(wanted - stands), len(stands - wanted)
+
     def _ask_anew(self, system: str, name: str, handed: set[str]) -> None:
         """Ask for what changed while the list was under way: ingest compares with what stood there before.
 
@@ -326,8 +370,7 @@ class Delivery:
         with self.store.transaction() as connection:
             keep_out(connection, INGEST)
         with self.store.transaction() as connection:
-            channels = self.catalog.lists[system, name]
-            entries = denied_entries(connection, self.gate, channels=channels, purpose=MARKETING)
+            entries = suppression_list(connection, channels=self.catalog.lists[system, name])
             changed = handed ^ {_target(e.channel, e.point, e.purpose) for e in entries}
             works = [Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target) for target in changed]
             request(connection, works, now=datetime.now(UTC), cause=None)

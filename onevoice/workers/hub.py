@@ -14,6 +14,7 @@ from onevoice.identity import Model
 from onevoice.master import Survivorship
 from onevoice.store import Store, open_store
 from onevoice.workers.catalog import Catalog, load_catalog
+from onevoice.workers.clock import Clock
 from onevoice.workers.delivery import Delivery
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
@@ -38,6 +39,7 @@ class Hub:
     relay: Relay
     delivery: Delivery
     sync: Sync
+    clock: Clock
     gate: Gate
     model: Model
     survivorship: Survivorship
@@ -78,6 +80,7 @@ def open_hub(config: Config) -> Hub:
     bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
     systems = Systems(config, store, catalog)
     door = Door(store, bus, catalog)
+    ingest = Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate)
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return Hub(
         config=config,
@@ -86,12 +89,13 @@ def open_hub(config: Config) -> Hub:
         bus=bus,
         systems=systems,
         door=door,
-        ingest=Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate),
+        ingest=ingest,
         relay=Relay(store, bus),
         delivery=Delivery(
             store=store, catalog=catalog, systems=systems, door=door, gate=gate, retry_seconds=config.retry_seconds
         ),
         sync=Sync(store, door, systems, worker),
+        clock=Clock(store=store, gate=gate, ingest=ingest),
         gate=gate,
         model=model,
         survivorship=survivorship,

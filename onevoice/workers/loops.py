@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -32,6 +32,7 @@ GATHER_SECONDS = 1.0
 EVENT_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
+SWEEP_SECONDS = 60.0
 
 log = structlog.get_logger("onevoice")
 
@@ -53,9 +54,12 @@ class Loops:
         if "relay" in roles:
             self._run("relay", self._relay)
             self._run("events", self._tell)
+            self._run("clock", self._sweep)
         if "delivery" in roles:
             for system, lane in self.hub.catalog.lanes():
                 self._run(f"delivery.{system}.{lane}", partial(self._deliver, system, lane))
+            if self.hub.catalog.lists:
+                self._run("lists", self._compare_lists)
         if "schedule" in roles and self.hub.config.scheduler == "builtin":
             for name in self.hub.config.systems:
                 if any(stream.polled for stream in self.hub.catalog.streams_of(name)):
@@ -143,6 +147,23 @@ class Loops:
             consumer.close()
 
     # --- by the clock -------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        while not self.stop.is_set():
+            self.hub.clock.sweep()
+            self.stop.wait(SWEEP_SECONDS)
+
+    def _compare_lists(self) -> None:
+        """Hold each system's list to ours once in its interval of reconciliation; one that is away is asked again."""
+        while not self.stop.wait(SWEEP_SECONDS):
+            for system, name in self.hub.catalog.lists:
+                every = timedelta(seconds=self.hub.config.systems[system].reconcile_seconds)
+                due = self.hub.clock.due(f"list {system} {name}", every)
+                if self.stop.is_set() or not due or system in self.hub.systems.parked():
+                    continue
+                lacks, surplus = self.hub.delivery.compare_list(system, name)
+                if lacks or surplus:
+                    log.warning("list_differs", system=system, list=name, lacks=lacks, surplus=surplus)
 
     def _beat(self, roles: str) -> None:
         while not self.stop.is_set():

@@ -18,18 +18,20 @@ from onevoice.bus import Delivery
 from onevoice.config import Config, load_config
 from onevoice.consent import ConsentRules, Gate
 from onevoice.consent.holdings import holdings_of
+from onevoice.consent.lists import CHANNELS, Refreshed, denied_entries, suppression_list
 from onevoice.identity import Model
 from onevoice.master import Survivorship
 from onevoice.messages import Envelope, Event, Json, Lane, SourceRecord, Work
 from onevoice.store import Lease, Store
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog, load_catalog
+from onevoice.workers.clock import Clock
 from onevoice.workers.delivery import Delivery as Deliverer
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.batch import BatchResult
 from onevoice.workers.ingest.merge import Customer
-from onevoice.workers.ingest.oblige import works_for
+from onevoice.workers.ingest.oblige import list_works, works_for
 from onevoice.workers.ingest.record import load_members
 from onevoice.workers.marks import load_marks
 from onevoice.workers.relay import Relay
@@ -114,6 +116,7 @@ class Walk:
             survivorship=Survivorship.load(rules / "survivorship.yaml"),
             gate=self.gate,
         )
+        self.clock = Clock(store=self.store, gate=self.gate, ingest=self.ingest)
         self.delivery = Deliverer(
             store=self.store,
             catalog=self.catalog,
@@ -233,7 +236,17 @@ def owed_now(walk: Walk, connection: Connection) -> set[Work]:
     marks = load_marks(connection, [r.ref for found in members.values() for r in found])
     lists = select(t.delivered).where(t.delivered.c.stream == "suppression")
     listed = {(row.system, row.stream, row.key) for row in connection.execute(lists)}
-    return set(works_for(customers, holdings_of(connection, goldens), marks, listed, walk.catalog, walk.gate))
+    works = set(works_for(customers, holdings_of(connection, goldens), marks, walk.catalog, walk.gate))
+    return works | set(list_works(list_that_stands(walk, connection, listed), listed, walk.catalog))
+
+
+def list_that_stands(walk: Walk, connection: Connection, proven: Collection[tuple[str, str, str]]) -> Refreshed:
+    """The suppression list as the acts alone say, at every place that is on it or on a system's list."""
+    entries = denied_entries(connection, walk.gate, channels=CHANNELS, purpose="marketing")
+    kinds = {"email": "email", "phone": "phone", "sms": "phone"}
+    listed = frozenset((e.channel, f"{kinds[e.channel]}:{e.point}") for e in entries)
+    shown = [target.split("|") for _, _, target in proven]
+    return Refreshed(listed | {(channel, point) for channel, point, _ in shown}, listed)
 
 
 def envelope(
@@ -286,7 +299,11 @@ def at_rest(walk: Walk) -> Mapping[str, Any]:
             if row.customer_id is not None:
                 groups.setdefault(row.customer_id, set()).add(named[row.id])
         holdings = holdings_of(connection, groups)
+        entries = suppression_list(connection, channels=CHANNELS)
+        by_acts = denied_entries(connection, walk.gate, channels=CHANNELS, purpose="marketing")
+        assert {(e.channel, e.point) for e in entries} == {(e.channel, e.point) for e in by_acts}
         return {
+            "list": {(e.channel, e.point) for e in entries},
             "records": {
                 named[r.id]: (
                     r.canonical,

@@ -1,6 +1,5 @@
 """One batch through the walk: prepare outside, then one transaction under the ingest lease, then acknowledge."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from sqlalchemy import Connection, update
 from onevoice.bus import Delivery
 from onevoice.consent import Gate, Holding
 from onevoice.consent.holdings import holdings_of, holdings_with
-from onevoice.consent.question import points_on_channel
+from onevoice.consent.lists import MARKETING, Place, refresh
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
 from onevoice.mapping import is_history
@@ -32,7 +31,7 @@ from onevoice.workers.ingest.announce import consent_events, customer_events, in
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, goldens_of, merge
-from onevoice.workers.ingest.oblige import MARKETING, lanes_moved, list_target, works_at, works_for
+from onevoice.workers.ingest.oblige import lanes_moved, list_target, list_works, works_at, works_for
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
@@ -44,6 +43,7 @@ from onevoice.workers.marks import Marks, hold_marks, load_marks, save_marks
 from onevoice.workers.outbox import tell
 
 _KEY = ("system", "stream", "key")
+_POINTS = ("email:", "phone:")
 
 
 @dataclass(slots=True)
@@ -159,7 +159,8 @@ class Ingest:
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
         moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
-        affected = _customers_at(connection, acts) | regrouping.customers
+        said = [*acts, *accepted.gone]
+        affected = _customers_at(connection, said) | regrouping.customers
         merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
         tell(
             connection,
@@ -170,7 +171,7 @@ class Ingest:
             ],
         )
         others = {c.id: c for c in merged.values() if c.changed or c.id in affected or _holds_otherwise(c)}
-        works = self._owed_to_customers(connection, others, acts)
+        works = self._owed_to_customers(connection, others, said)
         works += self._owed_to_records(
             connection, [r for r in parties if r.customer_id not in others], accepted, merged
         )
@@ -189,14 +190,20 @@ class Ingest:
         tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
         request(connection, self._owed_to_customers(connection, merged, acts), now=now, cause=None)
 
-    def owe(self, connection: Connection, customers: Collection[UUID]) -> int:
-        """Oblige the systems to what is true of the customers now, where nothing was said but something came or ended.
+    def owe(self, connection: Connection, customers: Collection[UUID], acts: Sequence[Act] = ()) -> int:
+        """Oblige the systems to what is true now, where nothing was said but something came or ended.
 
         The caller keeps ingest out of the same transaction. Returns how much became due.
+
+        Args:
+            customers: those to look at, beside all that the acts bear on.
+            acts: what ended.
         """
         now = datetime.now(UTC)
-        merged = merge(Loaded(connection), customers, self.survivorship, now=now)
-        return request(connection, self._owed_to_customers(connection, merged, []), now=now, cause=None)
+        concerned = {*customers, *_customers_at(connection, acts)}
+        merged = merge(Loaded(connection), concerned, self.survivorship, now=now)
+        works = self._owed_to_customers(connection, merged, acts, doubted=customers)
+        return request(connection, works, now=now, cause=None)
 
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.
@@ -276,19 +283,24 @@ class Ingest:
         return state
 
     def _owed_to_customers(
-        self, connection: Connection, customers: Mapping[UUID, Customer], acts: Sequence[Act]
+        self,
+        connection: Connection,
+        customers: Mapping[UUID, Customer],
+        acts: Sequence[Act],
+        doubted: Collection[UUID] = (),
     ) -> list[Work]:
-        """Return what is owed to all records and lists of the customers."""
+        """Return what is owed to all records and lists of the customers.
+
+        Args:
+            acts: what was said, or does not count any more.
+            doubted: customers whose places on the list are looked at although nobody said anything.
+        """
         holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
         refs = [m.ref for c in customers.values() for m in c.members]
         marks = load_marks(connection, refs)
-        points = {p for h in holdings.values() for p in h.points | h.former} | {
-            a.anchor_point for a in acts if a.anchor_point
-        }
         lock_names(connection, _names_to_lock(customers.values(), holdings, acts))
-        listed = self._listed(connection, points)
-        works = list(works_for(customers, holdings, marks, listed, self.catalog, self.gate))
-        return works + self._entries_of_acts(acts)
+        works = list(works_for(customers, holdings, marks, self.catalog, self.gate))
+        return works + self._list_works(connection, customers, holdings, acts, doubted)
 
     def _owed_to_records(
         self,
@@ -322,39 +334,56 @@ class Ingest:
             )
         ]
 
-    def _listed(self, connection: Connection, points: Iterable[str]) -> set[tuple[str, str, str]]:
-        targets = [
-            (system, name, list_target(channel, point, "marketing"))
-            for (system, name), channels in self.catalog.lists.items()
-            for channel in channels
-            for point in points
+    def _list_works(
+        self,
+        connection: Connection,
+        customers: Mapping[UUID, Customer],
+        holdings: Mapping[UUID, Holding],
+        acts: Sequence[Act],
+        doubted: Collection[UUID],
+    ) -> list[Work]:
+        """Bring the suppression list up to date; return what is owed to the systems that hold one.
+
+        Most customers said nothing, and whether they are on the list is not asked anew.
+        """
+        anchors = {act.anchor_record for act in acts}
+        regrouped = _regrouped(customers.values())
+        touched = [
+            customer
+            for customer in customers.values()
+            if holdings[customer.id].acts
+            or customer.id in regrouped
+            or customer.id in doubted
+            or not anchors.isdisjoint(holdings[customer.id].records)
         ]
-        rows = rows_by_keys(
-            connection,
-            t.delivered,
-            [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key],
-            key=_KEY,
-            keys=targets,
-        )
+        points = {act.anchor_point for act in acts if act.anchor_point and act.anchor_point.startswith(_POINTS)}
+        points |= {p for c in touched for m in c.members if m.stored for p in contact_points(m.stored.canonical)}
+        if not touched and not points:
+            return []
+        now = datetime.now(UTC)
+        refreshed = refresh(connection, self.gate, (holdings[c.id] for c in touched), points, now=now)
+        return list(list_works(refreshed, self._proven(connection, refreshed.places), self.catalog))
+
+    def _proven(self, connection: Connection, places: Iterable[Place]) -> set[tuple[str, str, str]]:
+        """Return (system, list, target) of what the systems' lists are proven to hold at the places."""
+        targets = [
+            (system, name, list_target(channel, point, MARKETING))
+            for (system, name), channels in self.catalog.lists.items()
+            for channel, point in places
+            if channel in channels
+        ]
+        columns = [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key]
+        rows = rows_by_keys(connection, t.delivered, columns, key=_KEY, keys=targets)
         return {(row.system, row.stream, row.key) for row in rows}
 
-    def _entries_of_acts(self, acts: Iterable[Act]) -> list[Work]:
-        """An act at a bare contact point is owed to the lists whether or not anybody is known to hold the point.
 
-        On whatever channel and for whatever purpose it was said: what it blocks is the gate's to say, on delivery.
-        """
-        return [
-            Work(
-                system=system,
-                lane=Lane.SUPPRESSION,
-                stream=name,
-                target=list_target(channel, act.anchor_point, MARKETING),
-            )
-            for act, ((system, name), channels) in itertools.product(acts, self.catalog.lists.items())
-            if act.anchor_point is not None and self.gate.rules.reason(act.reason).blocks != "thread"
-            for channel in channels
-            if points_on_channel([act.anchor_point], channel)
-        ]
+def _regrouped(customers: Iterable[Customer]) -> set[UUID]:
+    """Return the customers that records came to or went from: what those said counts anew, or no more."""
+    found: set[UUID] = set()
+    for customer in customers:
+        before = {member.stored_customer for member in customer.members} - {None, customer.id}
+        found |= {one for one in (*before, customer.id if before else None) if one is not None}
+    return found
 
 
 def _names_to_lock(

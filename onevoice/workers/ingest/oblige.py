@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from uuid import UUID
 
 from onevoice.consent import Gate, Holding
-from onevoice.consent.question import points_on_channel
+from onevoice.consent.lists import MARKETING, Refreshed
 from onevoice.messages import Json, Lane, Permission, RecordRef, Work
 from onevoice.obligations import Owed, owed_fields
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.ingest.merge import Customer
 from onevoice.workers.ingest.record import Record
 
-MARKETING = "marketing"
 NOTHING = Owed(fields={}, replaced={})
 
 
@@ -24,20 +23,14 @@ def works_for(
     customers: Mapping[UUID, Customer],
     holdings: Mapping[UUID, Holding],
     marks: Mapping[RecordRef, dict[str, Json]],
-    listed: Collection[tuple[str, str, str]],
     catalog: Catalog,
     gate: Gate,
 ) -> Iterator[Work]:
-    """Yield what is owed to each record and list of the customers.
-
-    Args:
-        listed: (system, list, target) of list entries that are proven to stand.
-    """
+    """Yield what is owed to each record of the customers."""
     for customer in customers.values():
         holding = holdings[customer.id]
         for record in customer.members:
             yield from works_at(record, Lane, customer.golden, holding, marks.get(record.ref, {}), catalog, gate)
-        yield from _list_works(holding, listed, catalog, gate)
 
 
 def works_at(
@@ -132,19 +125,15 @@ def permissions_of(
     }
 
 
-def entry_wanted(holding: Holding, channel: str, point: str, gate: Gate) -> bool:
-    """Return whether this customer's acts put the point on a suppression list."""
-    return gate.fold(holding, channel, MARKETING, point).permission is Permission.DENIED
+def list_works(refreshed: Refreshed, proven: Collection[tuple[str, str, str]], catalog: Catalog) -> Iterator[Work]:
+    """Yield what is owed to the systems' lists where they are proven to hold another list than the one that stands.
 
-
-def _list_works(
-    holding: Holding, listed: Collection[tuple[str, str, str]], catalog: Catalog, gate: Gate
-) -> Iterator[Work]:
-    if not holding.acts and not listed:
-        return
+    Args:
+        proven: (system, list, target) of the entries that each system is proven to hold.
+    """
     for (system, name), channels in catalog.lists.items():
-        for channel in channels:
-            for point in points_on_channel(holding.points | holding.former, channel):
-                target = list_target(channel, point, MARKETING)
-                if entry_wanted(holding, channel, point, gate) != ((system, name, target) in listed):
-                    yield Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target)
+        for channel, point in refreshed.places:
+            target = list_target(channel, point, MARKETING)
+            wanted = (channel, point) in refreshed.listed
+            if channel in channels and wanted != ((system, name, target) in proven):
+                yield Work(system=system, lane=Lane.SUPPRESSION, stream=name, target=target)
