@@ -47,13 +47,18 @@ class CallCentre:
 
 
 class NewCall(BaseModel):
-    """A call that an agent just had. An empty number is a withheld one."""
+    """A call that an agent just had. An empty number is a withheld one.
+
+    `campaign` is the one whose number was dialled, `insight` what the agent found that the customer may want next.
+    """
 
     number: str = Field(max_length=40)
     kind: str = Field("service", pattern=r"^[a-z_]{1,30}$")
     agent: str = Field("agent-01", max_length=40)
     talk_seconds: int = Field(60, ge=0, le=36_000)
     subject: str | None = Field(None, max_length=200)
+    campaign: str | None = Field(None, max_length=100)
+    insight: str | None = Field(None, pattern=r"^[a-z][a-z0-9_.-]{0,59}$")
 
 
 class NewDoNotCall(BaseModel):
@@ -179,8 +184,9 @@ def _call(new: NewCall, number: str, now: str) -> dict[str, Any]:
         "talk_seconds": new.talk_seconds,
         "cost": str((COST_PER_SECOND * new.talk_seconds).quantize(Decimal("0.01"))),
         "currency": "GBP",
-        "campaign": None,
+        "campaign": new.campaign,
         "subject": new.subject,
+        "insight": new.insight,
         "updated_at": now,
     }
 

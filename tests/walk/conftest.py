@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -50,8 +51,21 @@ class Company:
             session.trust_env = False
             return session.post(f"{self.stack.company.urls[system]}{path}", json=body, timeout=30)
 
-    def do_not_call(self, number: str) -> None:
-        self.post("callcentre", "/desktop/do-not-call", {"number": number}).raise_for_status()
+    def do_not_call(self, number: str, **more: object) -> None:
+        self.post("callcentre", "/desktop/do-not-call", {"number": number, **more}).raise_for_status()
+
+    def call(self, number: str, **more: object) -> dict[str, Any]:
+        """A call comes in; gives what the agent saw."""
+        answer = self.post("callcentre", "/desktop/calls", {"number": number, **more})
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def tell(self, path: str, body: dict[str, object]) -> requests.Response:
+        """Say something to the hub, as an operator."""
+        headers = {"Authorization": f"Bearer {self.stack.company.secret('OPERATOR_API_KEY')}"}
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.post(f"{self.stack.url}{path}", json=body, headers=headers, timeout=30)
 
     def edit_account(self, number: str, **fields: object) -> None:
         """What the customer does on her own page of the shop."""
