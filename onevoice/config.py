@@ -75,8 +75,20 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideConfig:
+    """A stream of data that others supply: it enters under an opt-in that names the supplier, or the purpose."""
+
+    supplier: str
+    purpose: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemConfig:
-    """One connected installation."""
+    """One connected installation.
+
+    Attributes:
+        outside: stream -> who supplies it, for streams of outside data.
+    """
 
     name: str
     connector: str
@@ -91,6 +103,7 @@ class SystemConfig:
     api_key: Secret | None
     amqp_password: Secret | None
     max_backlog_seconds: float
+    outside: Mapping[str, OutsideConfig]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +215,22 @@ def _system(name: str, table: "_Table") -> SystemConfig:
         api_key=table.secret("api_key"),
         amqp_password=table.secret("amqp_password"),
         max_backlog_seconds=table.duration("max_backlog_age", "15m"),
+        outside=_outside(table.table("streams")),
     )
     table.refuse_rest()
     return system
+
+
+def _outside(table: "_Table") -> dict[str, OutsideConfig]:
+    found = {}
+    for name, stream in table.tables():
+        outside, supplier, purpose = stream.truth("outside"), stream.text("supplier", ""), stream.text("purpose", "")
+        if outside and not supplier:
+            raise ConfigurationError(f"{stream.at}.supplier: missing; name who supplies what comes from outside")
+        if outside:
+            found[name] = OutsideConfig(supplier=supplier, purpose=purpose or None)
+        stream.refuse_rest()
+    return found
 
 
 def _operators(table: "_Table") -> dict[str, OperatorConfig]:
@@ -249,6 +275,17 @@ class _Table:
             raise self._missing(key, "write a text")
         if not isinstance(value, str) or (default is None and not value):
             raise self._wrong(key, "write a text in quotes")
+        return value
+
+    @property
+    def at(self) -> str:
+        """Where the table stands."""
+        return self._at
+
+    def truth(self, key: str) -> bool:
+        value = self._values.pop(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "write true or false")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:

@@ -18,11 +18,15 @@ _SAMPLE = """
 api_key = {env = "KEY"}
 [systems.name]
 connector = "sample_erp"
+[systems.name.streams.STREAM]
+outside = true
+supplier = "somebody"
 """
 
 _FORMS = {
     "text": "text",
     "texts": "list of texts",
+    "truth": "true or false",
     "port": "whole number",
     "truth": "true or false",
     "choice": "one of",
@@ -57,6 +61,9 @@ _MEANING = {
     "systems.<name>.poll_every": "how often what changed is read",
     "systems.<name>.reconcile_every": "how often everything is read, to find what is gone",
     "systems.<name>.clock_bound": "how far its clock may be off",
+    "systems.<name>.streams.<stream>.outside": "its records are bought or given: they enter under an opt-in alone",
+    "systems.<name>.streams.<stream>.supplier": "who supplies them: an opt-in may name it as `evidence.supplier`",
+    "systems.<name>.streams.<stream>.purpose": "the purpose that an opt-in may name instead",
     "systems.<name>.settings.*": "settings of the connector, as its manifest declares them",
     "systems.<name>.secrets.*": "secret settings of the connector",
     "systems.<name>.api_key": "the bearer key that the system shows at the HTTP doors; without one they stay shut",
@@ -118,6 +125,7 @@ def _noting(method: str, found: dict[str, _Key]) -> Callable[..., Any]:
         value = original(self, *arguments)
         name = self._name(str(arguments[0]) if arguments else "*")
         name = name.replace("systems.name", "systems.<name>").replace("operators.NAME", "operators.<name>")
+        name = name.replace("streams.STREAM", "streams.<stream>")
         if method in _FORMS:
             # The outermost asker says the form: `secret_or_text` asks `text` in turn.
             for inner in set(found) - before:

@@ -32,6 +32,7 @@ from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_mess
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, goldens_of, merge
 from onevoice.workers.ingest.oblige import lanes_moved, list_target, list_works, works_at, works_for
+from onevoice.workers.ingest.outside import sift
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
@@ -143,9 +144,11 @@ class Ingest:
         """Do all that the batch brings about inside the caller's transaction."""
         now = datetime.now(UTC)
         result = BatchResult()
-        incoming = [p for p in prepared if isinstance(p, Incoming)]
-        rejected = [p.row() for p in prepared if isinstance(p, Rejected)]
-        accepted = self._accept(connection, incoming, now)
+        passed = [p for p in prepared if isinstance(p, Incoming)]
+        sifted = sift(connection, passed, self.catalog, now)
+        incoming = sifted.entering
+        rejected = [p.row() for p in prepared if isinstance(p, Rejected)] + sifted.refused
+        accepted = self._accept(connection, incoming, now, sifted.forbidding)
         records, acts, states = accepted.records, accepted.acts, accepted.states
         rejected += [conflict_row(i) for i, state in zip(incoming, states, strict=True) if state == "conflict"]
         result.counts["quarantined"] += len(rejected)
@@ -219,14 +222,16 @@ class Ingest:
         request(connection, self._owed_to_customers(connection, merged, []), now=now, cause=None)
         return frozenset(merged)
 
-    def _accept(self, connection: Connection, incoming: Sequence[Incoming], now: datetime) -> _Accepted:
+    def _accept(
+        self, connection: Connection, incoming: Sequence[Incoming], now: datetime, forbidding: Sequence[Act]
+    ) -> _Accepted:
         known = known_effects(connection, incoming)
         refs = {i.ref for i in incoming} | {part.ref for i in incoming for part in i.also}
         marks = hold_marks(connection, refs)
         records = load_records(connection, refs)
         marks_before = {ref: dict(fields) for ref, fields in marks.items()}
         flags_before = {ref: record.flags for ref, record in records.items()}
-        acts: dict[UUID, Act] = {}
+        acts = {act.id: act for act in forbidding}
         states = []
         for one in incoming:
             inbox_id = (one.envelope.system, one.envelope.id)
