@@ -282,12 +282,6 @@ class _Table:
         """Where the table stands."""
         return self._at
 
-    def truth(self, key: str) -> bool:
-        value = self._values.pop(key, False)
-        if not isinstance(value, bool):
-            raise self._wrong(key, "write true or false")
-        return value
-
     def texts(self, key: str) -> tuple[str, ...]:
         value = self._values.pop(key, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):

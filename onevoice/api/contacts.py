@@ -4,7 +4,7 @@ For systems and operators. The one rule: a system speaks of its own records only
 clock; contact points and content stand in bodies, never in paths.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -56,6 +56,8 @@ class Contact(Asked):
 
     content: Annotated[str, Field(min_length=1, max_length=100_000)]
     valid_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400)
+    decision: UUID | None = Field(default=None, description="whose reservation of caps and budget it uses up, with")
+    offer: _Purpose | None = Field(default=None, description="the offer that was decided")
 
 
 class Redemption(_Body):
@@ -131,7 +133,8 @@ def ask_permissions(asked: Many, _caller: AnyCaller, contacts: ContactsHere) -> 
 @router.post("/contacts")
 def offer_contact(asked: Contact, _caller: AnyCaller, contacts: ContactsHere) -> Offered:
     """Return the answer and, where it is yes, a token for exactly this customer, point, purpose and content."""
-    return contacts.offer(_wish(asked), content=asked.content, valid=timedelta(seconds=asked.valid_seconds))
+    wish = replace(_wish(asked), decision=asked.decision, offer=asked.offer)
+    return contacts.offer(wish, content=asked.content, valid=timedelta(seconds=asked.valid_seconds))
 
 
 @router.post("/contacts/redeem")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, text, union_all, update
 
 from onevoice.decisions.offer import Budget
 from onevoice.decisions.outcome import standing
@@ -76,6 +76,23 @@ def record_outcome(connection: Connection, row: dict[str, Any]) -> tuple[bool, s
     for before, after in (("reserved", "consumed"), ("expired", "late")):
         connection.execute(update(offer_use).where(one, offer_use.c.state == before).values(state=after))
     return is_news, connection.execute(select(offer_use.c.state).where(one)).scalar_one_or_none()
+
+
+def stands_reserved(connection: Connection, decision: UUID, offer: str, now: datetime) -> bool:
+    """Return whether a decision still holds what it reserved under an offer."""
+    reserved = select(offer_use.c.state).where(_reserved(decision, offer, now))
+    return connection.execute(reserved).first() is not None
+
+
+def consume(connection: Connection, decision: UUID, offer: str, now: datetime) -> bool:
+    """Use up what a decision reserved under an offer; returns whether it was still there, which it is once."""
+    used = update(offer_use).where(_reserved(decision, offer, now)).values(state="consumed")
+    return connection.execute(used).rowcount == 1
+
+
+def _reserved(decision: UUID, offer: str, now: datetime) -> ColumnElement[bool]:
+    use = offer_use.c
+    return and_(use.decision_id == decision, use.offer == offer, use.state == "reserved", use.expires_at > now)
 
 
 def latest_snapshot(connection: Connection) -> int:

@@ -307,6 +307,8 @@ contact = Table(
     Column("inbound", Boolean, nullable=False),
     Column("thread", Text),
     Column("topic", Text),
+    Column("decision_id", Uuid, comment="the decision whose reservation it uses up when it is committed"),
+    Column("offer", Text),
     Column("content_hash", Text, nullable=False),
     Column("offered_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),

@@ -18,8 +18,9 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from sqlalchemy import Connection, Row, and_, func, select, update
 
-from onevoice.consent import Answer, Contacted, Gate, Holding, Question, strictest
+from onevoice.consent import Answer, Because, Contacted, Gate, Holding, Question, strictest
 from onevoice.consent.holdings import acts_at, holdings_of
+from onevoice.decisions.ledger import consume, stands_reserved
 from onevoice.errors import RefusedError
 from onevoice.messages import Act
 from onevoice.store import Store, among
@@ -40,6 +41,7 @@ class Wish:
     Attributes:
         reference: the customer, or the contact point where it is not known whose it is.
         point: the contact point; None on channels without points.
+        decision, offer: what a decision reserved for it, of caps and budget; the redemption uses it up.
     """
 
     reference: str
@@ -50,6 +52,8 @@ class Wish:
     controller: str = "default"
     thread: str | None = None
     topic: str | None = None
+    decision: UUID | None = None
+    offer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +126,11 @@ class Contacts:
         """Return the answer and, where it is yes, a token for exactly this customer, point, purpose and content.
 
         Raises:
-            RefusedError: the reference is none, or fits several customers.
+            RefusedError: the reference is none, or fits several customers; or the decision holds nothing for it.
         """
         now, wish = self.gate.clock(), _with_point(wish)
         with self.store.transaction() as connection:
+            _check_reserved(connection, wish, now)
             held_by, answer = self._answer(connection, wish, now)
             if not answer.allowed:
                 return Offered(answer=answer)
@@ -141,6 +146,8 @@ class Contacts:
                 "inbound": wish.inbound,
                 "thread": wish.thread,
                 "topic": wish.topic,
+                "decision_id": wish.decision,
+                "offer": wish.offer,
                 "content_hash": _hash(content),
                 "offered_at": now,
                 "expires_at": now + valid,
@@ -174,6 +181,8 @@ class Contacts:
                 now=now,
             )
             answer = self._judge(connection, holder, asked)
+            if answer.allowed and row.decision_id is not None:
+                answer = _used_up(connection, row, answer, now)
             because = [{"code": one.code, "says": one.says, "act": str(one.act or "")} for one in answer.because]
             end = {"committed_at": now} if answer.allowed else {"refused_at": now}
             connection.execute(update(contact).where(contact.c.id == row.id).values(**end, because=because))
@@ -288,6 +297,21 @@ def _refuse_token(row: Row[Any] | None, point: str | None, purpose: str, content
         raise RefusedError("contact: this token has expired; ask for a new one")
     if (row.point, row.purpose, row.content_hash) != (point, purpose, _hash(content)):
         raise RefusedError("contact: this token was given for another point, purpose or content")
+
+
+def _check_reserved(connection: Connection, wish: Wish, now: datetime) -> None:
+    if (wish.decision is None) != (wish.offer is None):
+        raise RefusedError("contact: a decision and its offer are named together")
+    if wish.decision is not None and not stands_reserved(connection, wish.decision, wish.offer or "", now):
+        raise RefusedError("contact: this decision holds nothing for that offer any more; decide anew")
+
+
+def _used_up(connection: Connection, row: Row[Any], answer: Answer, now: datetime) -> Answer:
+    """Use up what the decision reserved, or refuse: what has expired may be somebody else's by now."""
+    if consume(connection, row.decision_id, row.offer, now):
+        return answer
+    gone = Because(code="reservation", says="what the decision reserved has expired or was used")
+    return replace(answer, allowed=False, because=(gone, *answer.because))
 
 
 def _hash(value: str) -> str:

@@ -26,7 +26,6 @@ supplier = "somebody"
 _FORMS = {
     "text": "text",
     "texts": "list of texts",
-    "truth": "true or false",
     "port": "whole number",
     "truth": "true or false",
     "choice": "one of",

@@ -12,7 +12,7 @@ from onevoice.messages import Json
 from onevoice.store import tables as t
 from onevoice.versions import version_text
 from tests.api.door import Door
-from tests.api.records import account, call, contact, do_not_call, stranger
+from tests.api.records import account, call, contact, do_not_call, order, stranger
 
 HIM = "rec:crm:Contact:003OV0000000A4b"
 MAIL, PHONE = "email:william.marshall@example.com", "phone:+447400123456"
@@ -220,3 +220,36 @@ def test_a_system_grants_at_points_that_its_own_records_carry_and_forbids_at_any
     assert door.post("/v1/acts", said | {"point": MAIL}, key="SHOP_KEY").status_code == 201
     assert door.post("/v1/acts", NO | {"point": HERS}, key="SHOP_KEY").status_code == 201
     assert [row.evidence.get("stated_by") for row in rows(door, t.act) if row.kind == "grant"] == ["system:shop"]
+
+
+def test_a_contact_of_a_decision_uses_up_what_that_reserved_once(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    door.push("shop", "customers", account())
+    door.push("shop", "orders", order(total="154.50"))
+    state(door, GRANT)
+    asked = {"ref": HIM, "channel": "email"}
+    made = door.post("/v1/decisions", asked, key="CALL_KEY", headers={"Idempotency-Key": "1"}).json()
+    reserved = {"decision": made["id"], "offer": made["offers"][0]["id"]}
+    first, second = offer(door, **reserved), offer(door, **reserved)
+    assert redeem(door, first["token"]).json()["committed"]
+    refused = redeem(door, second["token"]).json()
+    assert not refused["committed"]
+    assert refused["answer"]["because"][0]["code"] == "reservation"
+    states = {row.offer: row.state for row in rows(door, t.offer_use)}
+    assert states[reserved["offer"]] == "consumed"
+    assert door.post("/v1/contacts", WISH | {"content": "x"} | reserved).status_code == 409
+    assert door.post("/v1/contacts", WISH | {"content": "x", "offer": "free_delivery"}).status_code == 409
+
+
+def test_what_a_decision_reserved_too_long_ago_sends_nothing(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    door.push("shop", "customers", account())
+    door.push("shop", "orders", order(total="154.50"))
+    state(door, GRANT)
+    made = door.post(
+        "/v1/decisions", {"ref": HIM, "channel": "email"}, key="CALL_KEY", headers={"Idempotency-Key": "1"}
+    ).json()
+    offered = offer(door, decision=made["id"], offer=made["offers"][0]["id"])
+    with door.hub.store.transaction() as connection:
+        connection.execute(t.offer_use.update().values(expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    assert not redeem(door, offered["token"]).json()["committed"]

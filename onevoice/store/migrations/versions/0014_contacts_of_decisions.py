@@ -1,0 +1,27 @@
+"""Contacts name the decision whose reservation they use up."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "contact",
+        sa.Column(
+            "decision_id",
+            sa.Uuid(),
+            nullable=True,
+            comment="the decision whose reservation it uses up when it is committed",
+        ),
+    )
+    op.add_column("contact", sa.Column("offer", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("contact", "offer")
+    op.drop_column("contact", "decision_id")
