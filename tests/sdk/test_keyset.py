@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from onevoice.errors import OperatorError
 from onevoice.sdk.keyset import Keyset, furthest
+from onevoice.versions import version_text
 
 
 def test_a_cursor_survives_being_stored() -> None:
@@ -32,3 +37,46 @@ def test_re_reading_does_not_move_a_cursor_back() -> None:
     assert furthest(late, early) == late
     assert furthest(None, early) == early
     assert furthest(early, early, late) == late
+
+
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+OVERLAP = 120
+
+change = st.tuples(
+    st.integers(0, 600),  # second at which the transaction stamped its row
+    st.integers(0, OVERLAP - 1),  # seconds until it was committed
+    st.sampled_from("abcdef"),
+)
+
+
+def at(second: int) -> str:
+    return version_text(BEGIN + timedelta(seconds=second))
+
+
+@given(st.lists(change, max_size=30), st.lists(st.integers(0, 800), min_size=1, max_size=8), st.integers(1, 4))
+def test_what_is_committed_within_the_overlap_is_read_whatever_the_polls_passed(
+    changes: list[tuple[int, int, str]], polls: list[int], page: int
+) -> None:
+    """A poll sees what was committed before it; the cursor passes later stamps; nothing that committed late is lost."""
+    cursor: Keyset | None = None
+    read: set[tuple[str, str]] = set()
+    for now in [*sorted(polls), 900]:
+        start = cursor.back(OVERLAP) if cursor else None
+        visible = sorted({Keyset(at(stamped), key) for stamped, late, key in changes if stamped + late <= now})
+        found = [place for place in visible if start is None or place > start]
+        for first in range(0, len(found), page):
+            some = found[first : first + page]
+            before, cursor = cursor, furthest(cursor, *some)
+            assert before is None or cursor >= before, "a cursor never goes back"
+            read |= {(place.time, place.key) for place in some}
+            if first:  # killed here, and begun again from the cursor: all that is left lies behind it
+                assert {place for place in found[first + page :] if place <= cursor.back(OVERLAP)} == set()
+    assert read == {(at(stamped), key) for stamped, _, key in changes}
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**6), st.text("abc", max_size=3))
+def test_a_place_of_numbers_goes_back_and_survives_being_stored(number: int, overlap: int, key: str) -> None:
+    position = Keyset(version_text(number), key)
+    assert Keyset.of(position.cursor()) == position
+    assert position.back(overlap) == Keyset(version_text(max(0, number - overlap)), "")
+    assert position.back(overlap) <= position

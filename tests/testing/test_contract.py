@@ -179,6 +179,16 @@ class WritesAlways(Wrapped):
         return super().write(stream, [replace(change, expected_version=None) for change in changes])
 
 
+class SaysDoneWhateverHappened(Wrapped):
+    """Takes a line that broke for a write that was done."""
+
+    def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
+        try:
+            return super().write(stream, changes)
+        except TransientError:
+            return [WriteResult(key=change.key, outcome=WriteOutcome.APPLIED) for change in changes]
+
+
 class SaysDone(Wrapped):
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
         return [WriteResult(key=change.key, outcome=WriteOutcome.APPLIED) for change in changes]
@@ -281,6 +291,7 @@ BROKEN = [
     ("K9", LetsVendorErrorsOut, "HTTP 500 at once: ends in ConnectionRefusedError"),
     ("K10", LosesResults, "not one result for each change"),
     ("K10", WritesAlways, "not a conflict the second time"),
+    ("K10", SaysDoneWhateverHappened, "the answer to a write is lost, and that comes back as applied"),
     ("K10", SaysDone, "not there comes back as applied"),
     ("K11", KeepsContacting, "the opt-out itself does not read back"),
     ("K12", SaysDone, "given reads back otherwise"),

@@ -52,6 +52,44 @@ def test_what_is_owed_is_written_read_back_and_no_claim_of_its_reader(pair: Walk
     assert (len(pair.crm.writes), pair.owed()) == (1, set())
 
 
+def test_of_ten_writes_of_which_seven_succeed_exactly_three_are_tried_again(walk: Walk) -> None:
+    people = [f"003{letter}" for letter in "ABCDEFGHIJ"]
+    given = ["Ann", "Bob", "Cid", "Dora", "Esra", "Fritz", "Gwen", "Hugo", "Iris", "Jan"]
+    for number, key in enumerate(people):
+        person = {"Id": key, "MobilePhone": f"+447400{number}23456", "Email": f"old{number}@example.com"}
+        names = {"FirstName": given[number], "LastName": given[-number - 1] * 2, "Birthdate": f"19{50 + number}-02-01"}
+        walk.arrive("crm", "Contact", walk.crm.put(CRM | person | names))
+    for _ in range(60):
+        walk.shop.tick()
+    for number in range(len(people)):
+        customer = {"id": number + 1, "phone": f"+447400{number}23456", "email": f"new{number}@example.com"}
+        names = {
+            "first_name": given[number],
+            "last_name": given[-number - 1] * 2,
+            "birth_date": f"19{50 + number}-02-01",
+        }
+        walk.arrive("shop", "customers", walk.shop.put(SHOP | customer | names))
+    late = set(people[::4])
+
+    def seven(changes: Sequence[Change]) -> list[WriteResult]:
+        transient = WriteOutcome.TRANSIENT
+        return [
+            WriteResult(key=one.key, outcome=transient, reason="HTTP 503") if one.key in late else walk.crm.apply(one)
+            for one in changes
+        ]
+
+    walk.crm.answers = [seven]
+    walk.deliver()
+    assert {change.key for change in walk.crm.writes} == set(people)
+    assert {work.target for work in walk.owed()} == late
+    walk.crm.writes.clear()
+    walk.hurry()
+    walk.deliver()
+    assert sorted(change.key for change in walk.crm.writes) == sorted(late)
+    assert walk.owed() == set()
+    assert [walk.crm.records[key]["Email"] for key in people] == [f"new{n}@example.com" for n in range(len(people))]
+
+
 def test_an_own_change_after_a_write_is_a_claim_and_goes_to_the_others(pair: Walk) -> None:
     pair.settle()
     for _ in range(200):

@@ -59,13 +59,18 @@ def _soap(subject: Subject) -> Iterator[str]:
     yield from _redirected(subject)
     yield from _other_wsdl(subject)
     fault = Reply(status=500, headers={"Content-Type": "text/xml"}, body=_FAULT)
-    yield from _refused(subject, lambda *_: fault, "a fault")
+    yield from _refused(subject, _to_calls(fault), "a fault")
     with played(()) as elsewhere:
         bomb = f'<!DOCTYPE x [<!ENTITY y SYSTEM "{elsewhere.address}/">]><x>&y;</x>'.encode()
         reply = Reply(status=200, headers={"Content-Type": "text/xml"}, body=bomb)
-        yield from _refused(subject, lambda *_: reply, "an answer with an external entity")
+        yield from _refused(subject, _to_calls(reply), "an answer with an external entity")
     if elsewhere.asked:
         yield "an external entity is fetched"
+
+
+def _to_calls(reply: Reply) -> Twist:
+    """Answer each call in this way; the WSDL is shown as it was recorded."""
+    return lambda _playing, asked, _number: reply if asked.method == "POST" else None
 
 
 def _other_wsdl(subject: Subject) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
+from onevoice.errors import TransientError
 from onevoice.messages import Change, SourceRecord, WriteOutcome
 from onevoice.sdk import RecordWriter
 from onevoice.testing.contract.subject import Subject, pages
+from onevoice.testing.exchanges import moved, tapped
+from onevoice.testing.exchanges.fixture import addresses
 
 _NOBODY = "999999999"
 
 
 def once(subject: Subject) -> Iterator[str]:
-    """K10: N changes give N results in their order; the same change twice is one effect."""
+    """K10: N changes give N results in their order; the same change twice is one effect, its answer lost or not."""
     for writer, stream, record, change in _changes(subject):
         nobody = Change(key=_NOBODY, fields=change.fields)
         results = writer.write(stream, [change, nobody])
@@ -31,6 +34,59 @@ def once(subject: Subject) -> Iterator[str]:
             yield f"{stream}: the same change, computed on what was there before, is not a conflict the second time"
         if _one(writer.readback(stream, [record.key])) != written:
             yield f"{stream}: the same change has a second effect"
+    yield from answer_lost(subject)
+
+
+def answer_lost(subject: Subject) -> Iterator[str]:
+    """K10: the answer to a write gets lost after the system has done it; tried again, it is still one effect."""
+    systems = set(addresses(subject.settings.values).values())
+    if subject.change is None or len(systems) != 1:
+        return
+    [system] = systems
+    for stream in (spec.name for spec in subject.manifest.streams.values() if spec.writable):
+        asked = _requests_of_a_write(subject, system, stream)
+        with tapped(system) as line, subject.connected(moved(subject.settings.values, system, line.address)) as writer:
+            found = _changeable(subject, writer, stream)
+            if asked == 0 or found is None or not isinstance(writer, RecordWriter):
+                continue
+            record, change = found
+            before = {one.key for page in pages(writer, stream) for one in page.records}
+            line.lose = len(line.exchanges) + asked
+            try:
+                said = writer.write(stream, [change])[0].outcome
+            except TransientError:
+                said = WriteOutcome.TRANSIENT
+            if said is not WriteOutcome.TRANSIENT:
+                yield f"{stream}: the answer to a write is lost, and that comes back as {said}"
+            [again] = writer.write(stream, [change])
+            if again.outcome not in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT):
+                yield f"{stream}: a write whose answer was lost comes back as {again.outcome} the second time"
+            standing = _one(writer.readback(stream, [record.key]))
+            if standing is None or any(_at(standing, path) != value for path, value in change.fields.items()):
+                yield f"{stream}: a write whose answer was lost does not read back"
+            if {one.key for page in pages(writer, stream) for one in page.records} != before:
+                yield f"{stream}: a write whose answer was lost makes another record"
+
+
+def _requests_of_a_write(subject: Subject, system: str, stream: str) -> int:
+    """Return how many requests a write takes, once the connector has its session."""
+    with tapped(system) as line, subject.connected(moved(subject.settings.values, system, line.address)) as writer:
+        found = _changeable(subject, writer, stream)
+        if found is None or not isinstance(writer, RecordWriter):
+            return 0
+        before = len(line.exchanges)
+        writer.write(stream, [found[1]])
+        return len(line.exchanges) - before
+
+
+def _changeable(subject: Subject, writer: object, stream: str) -> tuple[SourceRecord, Change] | None:
+    if not isinstance(writer, RecordWriter) or subject.change is None:
+        return None
+    for record in (one for page in pages(writer, stream)[:1] for one in page.records if not one.deleted):
+        change = subject.change(stream, record)
+        if change is not None:
+            return record, change
+    return None
 
 
 def no_echo(subject: Subject) -> Iterator[str]:

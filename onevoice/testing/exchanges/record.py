@@ -4,41 +4,18 @@ Takes a manifest and a system's settings; gives recordings without personal valu
 stream, and the look-up of its first record.
 """
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import SourceRecord
 from onevoice.sdk import Connector, Reader, Settings
-from onevoice.sdk.exchange import Exchange as Throughput
 from onevoice.sdk.manifest import Manifest
-from onevoice.sdk.throttle import Throttle
-from onevoice.testing.exchanges.fixture import ADDRESS, PAGES, Exchange, Fixture, addresses, small
-from onevoice.testing.exchanges.play import serving
+from onevoice.testing.exchanges.fixture import ADDRESS, PAGES, Fixture, addresses, small
+from onevoice.testing.exchanges.line import moved, tapped
 from onevoice.testing.exchanges.scrub import Scrubber, proven, texts_at
 from onevoice.testing.exchanges.statements import record_statements
-
-_KEPT = ("content-type", "etag", "link", "retry-after", "last-modified")
-_NOT_FORWARDED = ("host", "connection", "accept-encoding", "content-length")
-
-
-@dataclass(slots=True)
-class Line:
-    """What went over a line.
-
-    Attributes:
-        proofs: the headers by which requests proved who they are.
-    """
-
-    system: str
-    address: str = ""
-    exchanges: list[Exchange] = field(default_factory=list)
-    proofs: set[str] = field(default_factory=set)
 
 
 def record(
@@ -86,13 +63,13 @@ def _one(
     stream: str,
     keys: tuple[str, ...],
 ) -> tuple[Fixture, list[SourceRecord]]:
-    with _tapped(system) as line:
-        values = _moved(settings.values, system, line.address)
+    with tapped(system) as line:
+        values = moved(settings.values, system, line.address)
         connector = make(small(manifest), replace(settings, values=values))
         try:
             if not isinstance(connector, Reader):
                 raise ConfigurationError(f"connector {manifest.id}: cannot be asked; nothing to record")
-            kept = _moved(settings.values, system, ADDRESS)
+            kept = moved(settings.values, system, ADDRESS)
             fixture = Fixture(stream=stream, values=kept, exchanges=(), gives=(), keys=keys)
             records = fixture.run(connector)
         finally:
@@ -123,57 +100,3 @@ def _ahead(
         return [one for page in islice(connector.read(stream, None), PAGES + 2) for one in page.records]
     finally:
         connector.close()
-
-
-@contextmanager
-def _tapped(system: str) -> Iterator[Line]:
-    """Give a line whose address stands for the system's; it hands everything on and writes it down."""
-    line = Line(system)
-    lock = threading.Lock()
-    exchange = Throughput(throttle=Throttle(None), now=lambda: datetime.now(UTC))
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or "0"))
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_FORWARDED}
-            sent = body.replace(line.address.encode(), system.encode())
-            answer = exchange.send(self.command, f"{system}{self.path}", where="recording", headers=headers, body=sent)
-            kept = {name: value for name, value in answer.headers.items() if name.lower() in _KEPT}
-            text = answer.body.decode("utf-8", "replace")
-            with lock:
-                line.proofs |= {value for name, value in headers.items() if name.lower() not in _KEPT}
-                line.exchanges.append(
-                    Exchange(
-                        method=self.command,
-                        target=self.path,
-                        body=sent.decode("utf-8", "replace").replace(system, ADDRESS),
-                        status=answer.status,
-                        headers={name: value.replace(system, ADDRESS) for name, value in kept.items()},
-                        answer=text.replace(system, ADDRESS),
-                    )
-                )
-            content = text.replace(system, line.address).encode()
-            self.send_response(answer.status)
-            for name, value in kept.items():
-                self.send_header(name, value.replace(system, line.address))
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    try:
-        with serving(Handler) as address:
-            line.address = address
-            yield line
-    finally:
-        exchange.close()
-
-
-def _moved(values: Mapping[str, object], system: str, address: str) -> dict[str, object]:
-    return {name: value.replace(system, address) if isinstance(value, str) else value for name, value in values.items()}
