@@ -24,6 +24,9 @@ IDS = ("national_id", "register_number", "vat_number")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
+LEARN_SECONDS = 3600.0
+"""How often outcomes are counted for decisions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:

@@ -1,4 +1,4 @@
-"""Makes the DAGs: for each configured system `sync__<system>`, `reconcile__<system>` and `watch__<system>`.
+"""Makes the DAGs: for each system `sync__<system>`, `reconcile__<system>` and `watch__<system>`; for all, `learn`.
 
 Takes a configuration; gives DAGs by id. Parsing reads that one file and nothing else, so which streams a system has is
 not known here: one task goes through all of them in order, and says in its log how each went.
@@ -15,12 +15,19 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from onevoice.airflow.descriptions import describe_reconcile, describe_sync, describe_watch
+from onevoice.airflow.descriptions import describe_learn, describe_reconcile, describe_sync, describe_watch
 from onevoice.airflow.failure import RetryByErrorClass
-from onevoice.airflow.operators import APPROVE_DELETES, HubOperator, ReconcileOperator, SyncOperator, WatchOperator
-from onevoice.config import Config, SystemConfig, load_config
+from onevoice.airflow.operators import (
+    APPROVE_DELETES,
+    HubOperator,
+    LearnOperator,
+    ReconcileOperator,
+    SyncOperator,
+    WatchOperator,
+)
+from onevoice.config import LEARN_SECONDS, Config, SystemConfig, load_config
 
-TAGS = frozenset({"onevoice", "sync", "reconcile", "watch"})
+TAGS = frozenset({"onevoice", "sync", "reconcile", "watch", "learn"})
 """All tags there are: `onevoice`, and the kind of DAG."""
 
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -29,6 +36,12 @@ _WATCH_EVERY = timedelta(minutes=1)
 _SYNC_MAY_TAKE = timedelta(hours=2)
 _RECONCILE_MAY_TAKE = timedelta(hours=12)
 _WATCH_MAY_TAKE = timedelta(seconds=45)
+_LEARN_MAY_TAKE = timedelta(hours=1)
+_PATIENCE: Mapping[str, Any] = {
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=15),
+}
 
 
 def configured_dags() -> Mapping[str, DAG]:
@@ -46,7 +59,33 @@ def build_dags(config: Config) -> Mapping[str, DAG]:
     for system in config.systems.values():
         for dag in (_sync(config, system), _reconcile(config, system), _watch(config, system)):
             dags[dag.dag_id] = dag
-    return dags
+    learn = _learn(config)
+    return dags | {learn.dag_id: learn}
+
+
+def _learn(config: Config) -> DAG:
+    dag = DAG(
+        "learn",
+        dag_display_name="Decisions: learn",
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags={"onevoice", "learn"},
+        schedule=_period(config, LEARN_SECONDS),
+        description="Counts what became of offers, for the decisions to come",
+        doc_md=describe_learn(config),
+    )
+    LearnOperator(
+        task_id=LearnOperator.verb,
+        dag=dag,
+        config_path=str(config.path.absolute()),
+        retry_policy=RetryByErrorClass(),
+        retries=3,
+        execution_timeout=_LEARN_MAY_TAKE,
+        **_PATIENCE,
+    )
+    return dag
 
 
 def _sync(config: Config, system: SystemConfig) -> DAG:
@@ -123,12 +162,7 @@ def _task(operator: type[HubOperator], dag: DAG, config: Config, system: SystemC
         config_path=str(config.path.absolute()),
         owner=system.owner,
         retry_policy=RetryByErrorClass(),
-        **{
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(minutes=15),
-            **arguments,
-        },
+        **(_PATIENCE | arguments),
     )
 
 

@@ -1,6 +1,6 @@
 """What each DAG says of itself in Airflow: what it does, and what to do when it is red."""
 
-from onevoice.config import Config, SystemConfig
+from onevoice.config import LEARN_SECONDS, Config, SystemConfig
 
 _RED = """### When it is red
 
@@ -47,6 +47,20 @@ Asks the running hub once a minute how system `{system.name}` is (`GET /v1/watch
 {_RED}
 - **the hub's API does not answer**: start `onevoice run`; look at Airflow connection `onevoice_api`.
 - **a limit is passed**: the line names the limit, how far it is passed, and what to do.
+"""
+
+
+def describe_learn(config: Config) -> str:
+    """Return the text of `learn`."""
+    return f"""## Decisions: learn
+
+Counts what became of offers (shown, clicked, accepted, declined) into the next numbered snapshot; decisions go by the
+newest one. Where nothing new was reported, none is made. {_when(config, LEARN_SECONDS)}
+
+{_RED}
+- **TransientError**: the store was away over all tries; the next run counts all the same.
+- **AirflowFailException, a setting**: `onevoice.toml` or an Airflow connection is wrong. Write what the message asks
+  for, then clear the task.
 """
 
 

@@ -67,6 +67,17 @@ class HubHook(BaseHook):
         with opened(config) as hub:
             yield hub
 
+    def learn(self) -> int:
+        """Count the outcomes of decisions into the next snapshot; returns its number.
+
+        Raises:
+            ConfigurationError, OperatorError, TransientError: see `opened`.
+        """
+        from onevoice.workers.decisions.learning import learn
+
+        with self.opened() as hub:
+            return learn(hub.store)
+
     def watch(self, system: str) -> Json:
         """Return what the hub says of one system (`GET /v1/watch/<system>`).
 

@@ -1,4 +1,4 @@
-"""The three things that Airflow does for the hub: sync a system, reconcile it, watch it.
+"""What Airflow does for the hub: sync a system, reconcile it, watch it; and let decisions learn.
 
 A sync or reconciliation runs in the task's own process, stream after stream, parties first since other records refer
 to them; one stream's trouble does not stop the next. It leaves counts in the log and nothing in XCom.
@@ -129,6 +129,28 @@ class WatchOperator(HubOperator):
         if found:
             raise OperatorError("; ".join(found))
         self.log.info("system %s is within its limits", self.system)
+
+
+class LearnOperator(BaseOperator):
+    """Counts the outcomes of decisions into the next snapshot, by which decisions go from then on.
+
+    Args:
+        config_path: the file that configures the hub.
+    """
+
+    verb = "learn"
+
+    def __init__(self, *, config_path: str, **kwargs: Any) -> None:
+        super().__init__(do_xcom_push=False, **kwargs)
+        self.config_path = config_path
+
+    def execute(self, context: Context) -> None:
+        """Do the work; see `shielded` for what it raises."""
+        shielded(self.work, "decisions, learn")
+
+    def work(self) -> None:
+        """Do the work with errors of the hub's own."""
+        self.log.info("decisions go by snapshot %d", HubHook(self.config_path).learn())
 
 
 def _gravest(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from onevoice.api import (
     contacts,
@@ -55,7 +55,10 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     act = Contracts(hub.config.root / "schemas").canonical("act")
     app.state.acts = Acts(contract=act, store=hub.store, ingest=hub.ingest, gate=hub.gate)
     app.state.own_pages = own_page.open_doors(hub)
-    app.state.desk = Desk(hub.store, app.state.customers)
+    failures = Counter(
+        "onevoice_rule_failures_total", "Rules that raised, and so were out of a decision.", ["rule"], registry=registry
+    )
+    app.state.desk = Desk(hub.store, app.state.customers, failed=lambda rule: failures.labels(rule).inc())
     app.state.keys = Keys.load(hub.config)
     app.state.fuse = Fuse(hub, most_waiting)
     app.state.registry = registry

@@ -1,6 +1,6 @@
 """`onevoice decide`: what would be decided for a customer, and why every other offer is not made."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -9,6 +9,9 @@ from onevoice.cli.customer import Reference
 from onevoice.cli.screen import BAD, done, note, out, print_json, table
 from onevoice.cli.setting import ConfigPath, Json, hub_of
 from onevoice.errors import RefusedError
+
+if TYPE_CHECKING:
+    from onevoice.decisions.lift import Share
 
 app = typer.Typer(name="decide", help="What is decided for a customer, and why.", no_args_is_help=True)
 
@@ -122,16 +125,62 @@ def explain(
 
 @app.command("learn")
 def learn(config: ConfigPath = None) -> None:
-    """Count all outcomes into a new snapshot; decisions go by it from now on. Run it every hour, or as often as suits.
+    """Count all outcomes into a new snapshot, by which decisions go from now on; the hub does so every hour by itself.
 
     Example: onevoice decide learn
     """
-    from onevoice.workers.customers import open_customers
-    from onevoice.workers.decisions.desk import Desk
+    from onevoice.workers.decisions.learning import learn as count_outcomes
 
     with hub_of(config) as hub:
-        number = Desk(hub.store, open_customers(hub)).learn()
+        number = count_outcomes(hub.store)
     done(f"decisions go by snapshot {number}")
+
+
+@app.command("lift")
+def lift(
+    experiment: Annotated[str, typer.Argument(help="As rules/decisions.yaml names it.")],
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Show how many customers of each arm accepted something, and how much the decisions brought over the control arm.
+
+    Intervals are at 95 %. One that lies on both sides of 0 shows nothing yet.
+
+    Example: onevoice decide lift holdout
+    """
+    from onevoice.workers.decisions.learning import lift as count_lift
+
+    with hub_of(config) as hub:
+        found = count_lift(hub.store, experiment)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            one.arm,
+            f"{one.probability:.3g}",
+            one.customers,
+            one.accepted,
+            _percent(one.share.share),
+            _between(one.share),
+        )
+        for one in found.arms
+    ]
+    table(["arm", "probability#", "customers#", "accepted#", "share#", "interval"], rows)
+    if found.mixed:
+        note(f"{found.mixed} customer(s) were in both arms and count in neither")
+    if found.difference is None:
+        done("nothing to compare yet: an arm is empty")
+        return
+    done(f"lift {_percent(found.difference.share)} points, between {_between(found.difference)}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _between(share: "Share") -> str:
+    return f"{_percent(share.low)} and {_percent(share.high)}"
 
 
 def _told(because: tuple[str, ...]) -> str:

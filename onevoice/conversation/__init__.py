@@ -12,7 +12,7 @@ from onevoice.conversation.context import (
     strictest,
 )
 from onevoice.conversation.timeline import CONVERSATION, LATEST, Entry, entries_from, orders_from, timeline
-from onevoice.conversation.value import Value, ValueRules
+from onevoice.conversation.value import Valuation, Value, ValueRules
 
 __all__ = [
     "CONVERSATION",
@@ -23,6 +23,7 @@ __all__ = [
     "Moment",
     "OffersNow",
     "PermissionNow",
+    "Valuation",
     "Value",
     "ValueRules",
     "anonymous_context",

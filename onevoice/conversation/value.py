@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Json
@@ -20,11 +20,16 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """One tier: what a customer in it has at least bought within the window."""
+    """One tier: what a customer in it has at least bought within the window, and how lately.
+
+    Attributes:
+        max_days: whole days since the latest order, at most; None is any number.
+    """
 
     name: str
     min_amount: Decimal
     min_orders: int
+    max_days: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,27 @@ class Value:
     orders: int
     uncounted: int
     last_order_at: datetime | None
+
+
+class Valuation(Protocol):
+    """What the hub asks of a customer's worth; a trained model may stand here in place of the declared rules."""
+
+    @property
+    def tier_names(self) -> frozenset[str]:
+        """Every tier that somebody can be in."""
+
+    @property
+    def stage_names(self) -> frozenset[str]:
+        """Every stage that somebody can be in."""
+
+    def judge(self, orders: Sequence[Json], now: datetime) -> Value:
+        """Return what canonical orders say about their customer at a moment."""
+
+    def tier_of(self, amount: Decimal, orders: int, days: int | None) -> str:
+        """Return the tier for a sum within the window, a number of orders, and whole days since the latest one."""
+
+    def stage_of(self, days: int | None) -> str:
+        """Return the stage for whole days since the latest order; None is no order at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +168,7 @@ class ValueRules:
         """Return the tier for a sum within the window, a number of orders, and whole days since the latest one."""
         if days is None:
             return UNKNOWN
-        tiers = (tier.name for tier in self.tiers if amount >= tier.min_amount and orders >= tier.min_orders)
-        return next(tiers, UNKNOWN)
+        return next((tier.name for tier in self.tiers if _reached(tier, amount, orders, days)), UNKNOWN)
 
     def stage_of(self, days: int | None) -> str:
         """Return the stage for whole days since the latest order; None is no order at all."""
@@ -152,11 +177,17 @@ class ValueRules:
         return next((name for name, limit in self.stages if days <= limit), self.long_ago)
 
 
+def _reached(tier: Tier, amount: Decimal, orders: int, days: int) -> bool:
+    lately = tier.max_days is None or days <= tier.max_days
+    return amount >= tier.min_amount and orders >= tier.min_orders and lately
+
+
 def _tier(name: str, section: Section) -> Tier:
     tier = Tier(
         name=name,
         min_amount=_decimal(section, "min_amount"),
         min_orders=int(section.number("min_orders")),
+        max_days=section.count("max_days_since_order") if section.has("max_days_since_order") else None,
     )
     section.demand_nothing_else()
     return tier

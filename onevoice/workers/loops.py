@@ -14,10 +14,12 @@ from functools import partial
 import structlog
 
 from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
+from onevoice.config import LEARN_SECONDS
 from onevoice.errors import OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane, Work
 from onevoice.store import upsert
 from onevoice.store.tables import worker as worker_table
+from onevoice.workers.decisions.learning import LEARNT, learn
 from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest_line import IngestLine
@@ -64,6 +66,7 @@ class Loops:
             for name in self.hub.config.systems:
                 if any(stream.polled for stream in self.hub.catalog.streams_of(name)):
                     self._run(f"schedule.{name}", partial(Schedule(self.hub, name).run, self.stop))
+            self._run("learn", self._learn)
         self._run("heartbeat", partial(self._beat, ",".join(sorted(roles))))
 
     def join(self, seconds: float = 30.0) -> bool:
@@ -152,6 +155,11 @@ class Loops:
         while not self.stop.is_set():
             self.hub.clock.sweep()
             self.stop.wait(SWEEP_SECONDS)
+
+    def _learn(self) -> None:
+        while not self.stop.wait(SWEEP_SECONDS):
+            if self.hub.clock.due(LEARNT, timedelta(seconds=LEARN_SECONDS)):
+                learn(self.hub.store)
 
     def _compare_lists(self) -> None:
         """Hold each system's list to ours once in its interval of reconciliation; one that is away is asked again."""

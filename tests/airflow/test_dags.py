@@ -90,11 +90,17 @@ def parse(config: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_system_has_one_dag_of_each_kind(tmp_path: Path) -> None:
-    assert set(dags(tmp_path)) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS}
+    made = dags(tmp_path)
+    assert set(made) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS} | {"learn"}
+    assert made["learn"].schedule == timedelta(hours=1)
+    assert made["learn"].tags == {"onevoice", "learn"}
+    assert "When it is red" in (made["learn"].doc_md or "")
 
 
 def test_every_dag_says_what_it_is_and_whom_it_belongs_to(tmp_path: Path) -> None:
     for dag_id, dag in dags(tmp_path).items():
+        if dag_id == "learn":
+            continue
         kind, _, system = dag_id.partition("__")
         assert dag.tags == {"onevoice", kind}
         assert dag.tags <= TAGS
@@ -132,7 +138,7 @@ def test_parsing_reads_the_configuration_and_nothing_else(tmp_path: Path) -> Non
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["touched"] == [f"open {config}"]
     assert said["loaded"] == []
-    assert len(said["dags"]) == 3 * len(SYSTEMS)
+    assert len(said["dags"]) == 3 * len(SYSTEMS) + 1
 
 
 def test_a_wrong_configuration_is_an_import_error_that_names_the_key(tmp_path: Path) -> None:

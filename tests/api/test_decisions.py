@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,13 +12,16 @@ import pytest
 import yaml
 from sqlalchemy import func, select
 
+from onevoice.decisions import WORDS, Reason
 from onevoice.decisions.release import keep_version, release, roll_back
+from onevoice.errors import RefusedError
 from onevoice.store.tables import act, offer_use
 from onevoice.store.tables import decision as decision_table
 from onevoice.workers.customers import open_customers
 from onevoice.workers.decisions import Rulebook, Rules, load_rules
 from onevoice.workers.decisions.desk import Asked, Desk, Reported
 from onevoice.workers.decisions.difference import difference
+from onevoice.workers.decisions.learning import LEARNT, learn, lift
 from onevoice.workers.decisions.rules import rules_of, stored_documents
 from onevoice.workers.decisions.shadow import count_shadow
 from tests.api.door import Door
@@ -131,7 +134,10 @@ def test_learning_moves_propensity_and_what_was_decided_before_stays_what_it_was
         said = Reported(offer="first_order", kind="accepted", event=str(number), at=datetime(2026, 11, 2, tzinfo=UTC))
         desk.report(UUID(made["id"]), said, caller="system:callcentre")
 
-    number = desk.learn()
+    due = buyer.hub.clock.due(LEARNT, timedelta(hours=1))
+    number = learn(buyer.hub.store)
+
+    assert (due, buyer.hub.clock.due(LEARNT, timedelta(hours=1))) == (True, False)
 
     after = ask(buyer, "after", ref="phone:+442079460999").json()
     assert (before["snapshot"], after["snapshot"], number) == (0, 1, 1)
@@ -267,6 +273,65 @@ def test_objection_withholds_marketing_here_and_in_the_context(buyer: Door) -> N
     assert (context["offers"], context["offers_withheld"]) == ([], "the gate refuses marketing: prohibited")
 
 
+def live(door: Door, **documents: Any) -> None:
+    """Let the rules that come with the hub be live with some documents changed."""
+    changed = dict(deepcopy(load_rules(door.hub.config.root / "rules").documents)) | documents
+    rules = rules_of(stored_documents(changed))
+    with door.hub.store.transaction() as connection:
+        keep_version(connection, rules.version, stored_documents(rules.documents), datetime.now(UTC))
+        release(connection, "live", rules.version, actor="anna", reason=None, now=datetime.now(UTC))
+
+
+def test_lift_counts_customers_of_each_arm_and_what_they_accepted(door: Door) -> None:
+    decisions = dict(deepcopy(load_rules(door.hub.config.root / "rules").documents["decisions"]))
+    decisions["experiments"] = {"holdout": {"share": 0.4, "groups": ["sales"], "gets": []}}
+    live(door, decisions=decisions)
+    arms = []
+    for number in range(40):
+        ref = f"phone:+44207946{number:04}"
+        made = ask(door, f"lift-{number}", ref=ref).json()
+        arms.append(made["arms"]["holdout"]["arm"])
+        assert made["arms"]["holdout"]["probability"] == (0.4 if arms[-1] == "control" else 0.6)
+        assert (arms[-1] == "treated") == bool(made["offers"])
+        ask(door, f"again-{number}", ref=ref)
+        if made["offers"] and number % 2:
+            report(door, made["id"], "accepted", offer="first_order")
+            report(door, made["id"], "accepted", "e2", offer="first_order")
+
+    found = lift(door.hub.store, "holdout")
+
+    treated, control = found.arms
+    assert (treated.arm, treated.probability, treated.customers) == ("treated", 0.6, arms.count("treated"))
+    assert (control.customers, control.accepted, found.mixed) == (arms.count("control"), 0, 0)
+    assert treated.accepted == sum(arm == "treated" for arm in arms[1::2])
+    assert found.difference is not None
+    assert found.difference.share == pytest.approx(treated.accepted / treated.customers)
+    with pytest.raises(RefusedError):
+        lift(door.hub.store, "weather")
+
+
+def test_rule_that_divides_by_zero_is_out_traced_and_counted_and_the_rest_decides(buyer: Door) -> None:
+    offers = dict(deepcopy(load_rules(buyer.hub.config.root / "rules").documents["offers"]))
+    offers["broken"] = offers["free_delivery"] | {"eligible": "amount / open_cases > 1"}
+    live(buyer, offers=offers)
+    before = failures(buyer)
+
+    made = ask(buyer).json()
+
+    assert [offer["id"] for offer in made["offers"]] == ["personal_adviser", "free_delivery"]
+    explained = buyer.get(f"/v1/decisions/{made['id']}").json()
+    assert explained["trace"]["failed"] == ["offer broken"]
+    assert ["broken", "rule_failed", WORDS[Reason.RULE_FAILED]] in explained["rejected"]
+    assert failures(buyer) == before + 1
+
+
+def failures(door: Door) -> float:
+    lines = [
+        line for line in door.get("/metrics").text.splitlines() if 'rule="offer broken"' in line and "_total" in line
+    ]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
 CHAT_TEAM = """
 holds_minutes: 60
 targets:
@@ -283,12 +348,7 @@ fall_back: help_pages
 
 def routing(door: Door, text: str) -> None:
     """Let these routes be live."""
-    documents = deepcopy(load_rules(door.hub.config.root / "rules").documents)
-    documents["routing"] = yaml.safe_load(text)
-    rules = rules_of(stored_documents(documents))
-    with door.hub.store.transaction() as connection:
-        keep_version(connection, rules.version, stored_documents(rules.documents), datetime.now(UTC))
-        release(connection, "live", rules.version, actor="anna", reason=None, now=datetime.now(UTC))
+    live(door, routing=yaml.safe_load(text))
 
 
 def test_six_chats_fill_a_person_the_seventh_falls_back_and_an_end_makes_room(buyer: Door) -> None:

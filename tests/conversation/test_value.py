@@ -56,6 +56,17 @@ def test_tier_needs_both_marks(rules: ValueRules) -> None:
     assert rules.judge([_order("500")], NOW).tier == "low"
 
 
+def test_tier_may_ask_how_lately(tmp_path: Path) -> None:
+    lately = _load(tmp_path, RULES.replace("min_orders: 2}", "min_orders: 2, max_days_since_order: 11}"))
+
+    first = _order("80", placed="2025-12-01T00:00:00.000000Z")
+    tiers = [
+        lately.judge([first, _order("80", placed=f"2025-12-{day}T00:00:00.000000Z")], NOW).tier for day in (21, 20)
+    ]
+
+    assert tiers == ["high", "low"]
+
+
 def test_other_currency_counts_at_its_rate_and_not_without_one(rules: ValueRules) -> None:
     value = rules.judge([_order("100", currency="EUR"), _order("100", currency="JPY")], NOW)
 

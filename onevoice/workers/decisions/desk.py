@@ -5,7 +5,7 @@ it reserves and its trace are one transaction, and what is stored is enough to m
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from onevoice.conversation import Moment
 from onevoice.decisions import ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
-from onevoice.decisions.ledger import contacts_at, make_snapshot, record_outcome, save_uses, take_turns
+from onevoice.decisions.ledger import contacts_at, record_outcome, save_uses, take_turns
 from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
@@ -119,10 +119,15 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Decides for one hub; to be used by any number of threads."""
+    """Decides for one hub; to be used by any number of threads.
+
+    Attributes:
+        failed: told each rule that raised in a decision that is kept.
+    """
 
     store: Store
     customers: Customers
+    failed: Callable[[str], None] = lambda _: None
 
     def decide(self, asked: Asked, *, caller: str, key: str, now: datetime | None = None) -> Json:
         """Decide, keep it and reserve what it gives; the same key again returns what was stored.
@@ -226,11 +231,6 @@ class Desk:
                 raise RefusedError("decision: none is known under this id")
             return EndResult(freed=free_place(connection, decision, datetime.now(UTC)))
 
-    def learn(self, now: datetime | None = None) -> int:
-        """Count the outcomes into a new snapshot of propensities; returns its number."""
-        with self.store.transaction() as connection:
-            return make_snapshot(connection, now or datetime.now(UTC)).number
-
     def _made(
         self, connection: Connection, asked: Asked, here: Here, now: datetime, request: Mapping[str, str]
     ) -> Json:
@@ -260,6 +260,8 @@ class Desk:
         }
         if not insert_new(connection, decision_table, row, key=["caller", "idempotency_key"]):
             raise _MadeBeforeError
+        for rule in made.failed:
+            self.failed(rule)
         save_uses(connection, [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen])
         if shadow is not None:
             connection.execute(shadow_decision.insert().values(decided_beside(shadow, number, put, made)))

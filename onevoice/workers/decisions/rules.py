@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import yaml
 
-from onevoice.conversation import ValueRules
+from onevoice.conversation import Valuation, ValueRules
 from onevoice.decisions import DOCUMENTS, Ruleset, World, failing_cases, lint_ruleset, read_ruleset
 from onevoice.messages import Json
 from onevoice.rules_file import read_yaml
@@ -29,7 +29,7 @@ class Rules:
     version: str
     documents: Mapping[str, Json]
     ruleset: Ruleset
-    value: ValueRules
+    value: Valuation
 
 
 def load_rules(folder: Path) -> Rules:
@@ -81,7 +81,7 @@ def _rules(documents: Mapping[str, Json]) -> Rules:
     return Rules(version=_version(documents), documents=documents, ruleset=ruleset, value=value)
 
 
-def _world(value: ValueRules, documents: Mapping[str, Json]) -> World:
+def _world(value: Valuation, documents: Mapping[str, Json]) -> World:
     return World(tiers=value.tier_names, stages=value.stage_names, purposes=frozenset(documents["purposes"]))
 
 
