@@ -1,8 +1,10 @@
-"""The connector to Tryton: reader and writer over one session."""
+"""The connector to Tryton: readers and a writer over one session."""
 
 from connectors.tryton.catalogue import Catalogue
 from connectors.tryton.reader import PartyReader
 from connectors.tryton.rpc import TrytonRpc
+from connectors.tryton.sale import SaleReader
+from connectors.tryton.streams import Streams
 from connectors.tryton.writer import PartyWriter
 from onevoice.sdk import Settings, TwoWay
 from onevoice.sdk.exchange import Exchange, checked_address
@@ -11,7 +13,7 @@ from onevoice.sdk.throttle import Throttle
 
 
 class Tryton(TwoWay):
-    """Parties of one Tryton database, both ways."""
+    """Parties of one Tryton database, both ways, and its sales."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
         exchange = Exchange(throttle=Throttle(manifest.capabilities.requests_per_second), now=settings.now)
@@ -23,5 +25,6 @@ class Tryton(TwoWay):
             exchange=exchange,
         )
         catalogue = Catalogue(rpc, settings)
-        reader = PartyReader(rpc, catalogue, settings, manifest)
-        super().__init__(reader, PartyWriter(rpc, catalogue, reader, settings, manifest), close=rpc.close)
+        parties = PartyReader(rpc, catalogue, settings, manifest)
+        streams = Streams(parties, SaleReader(rpc, settings, manifest), manifest)
+        super().__init__(streams, PartyWriter(rpc, catalogue, parties, settings, manifest), close=rpc.close)

@@ -7,17 +7,17 @@ through the parties; what happens to a part meanwhile is found by the next read.
 from collections.abc import Iterator, Sequence
 
 from connectors.tryton.catalogue import ADDRESS, MECHANISM, PARTY, Catalogue
-from connectors.tryton.encoding import moment
+from connectors.tryton.changes import ALL, Changes, position_of
 from connectors.tryton.party import READ_FIELDS, STREAM, party_record
 from connectors.tryton.rpc import TrytonRpc
-from onevoice.sdk import Json, OperatorError, Page, Settings, SourceRecord, version_text
+from onevoice.sdk import Json, Page, Settings, SourceRecord, version_text
 from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 
 _PARTS = (ADDRESS, MECHANISM)
-_ALL = {"active_test": False}
 _OWNER = {PARTY: "id", ADDRESS: "party", MECHANISM: "party"}
+_FIELDS: dict[str, tuple[str, ...]] = {PARTY: (), ADDRESS: ("party",), MECHANISM: ("party",)}
 _Positions = dict[str, Keyset | None]
 
 
@@ -26,6 +26,7 @@ class PartyReader:
 
     def __init__(self, rpc: TrytonRpc, catalogue: Catalogue, settings: Settings, manifest: Manifest) -> None:
         self._rpc = rpc
+        self._changes = Changes(rpc)
         self._catalogue = catalogue
         self._settings = settings
         self._manifest = manifest
@@ -38,19 +39,20 @@ class PartyReader:
 
     def read(self, stream: str, cursor: Json | None) -> Iterator[Page]:
         """Yield the parties in which something changed since `cursor`."""
-        where = place(self._settings.system, self._manifest.stream(stream).name)
+        spec = self._manifest.stream(stream)
+        where = place(self._settings.system, stream)
         categories = self._catalogue.categories(where)
         positions: _Positions = {model: Keyset.of((cursor or {}).get(model)) for model in _OWNER}
         if cursor is None:
-            positions |= {model: self._newest(model, where) for model in _PARTS}
+            positions |= {model: self._changes.newest(model, where) for model in _PARTS}
         given: dict[str, str] = {}
         for model in _OWNER if cursor is not None else (PARTY,):
-            for rows in self._changes(model, positions[model], where):
+            for rows in self._changes.since(model, positions[model], spec, _FIELDS[model], where):
                 fresh = [row for row in rows if row["write_date"] > given.get(str(row[_OWNER[model]]), "")]
                 ids = list(dict.fromkeys(row[_OWNER[model]] for row in fresh if row[_OWNER[model]] is not None))
                 records = [party_record(row, categories) for row in self.rows(ids, where)]
                 given |= {record.key: record.version for record in records}
-                positions[model] = furthest(positions[model], _position(rows[-1]))
+                positions[model] = furthest(positions[model], position_of(rows[-1]))
                 yield Page(records=records, cursor=_cursor(positions))
 
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:
@@ -76,47 +78,9 @@ class PartyReader:
         if not ids:
             return []
         rows: list[Json] = self._rpc.ask(
-            f"{PARTY}.search_read", [["id", "in", list(ids)]], 0, None, None, READ_FIELDS, where=where, context=_ALL
+            f"{PARTY}.search_read", [["id", "in", list(ids)]], 0, None, None, READ_FIELDS, where=where, context=ALL
         )
         return sorted(rows, key=lambda row: ids.index(row["id"]))
-
-    def _changes(self, model: str, position: Keyset | None, where: str) -> Iterator[list[Json]]:
-        """Yield pages of what changed in a table behind a position, the overlap included, in the order of change."""
-        spec = self._manifest.stream(STREAM)
-        start = position.back(spec.overlap_seconds) if position else None
-        while True:
-            rows = self._page(model, _behind(start), spec.page_size, "ASC", where)
-            if rows:
-                yield rows
-            if len(rows) < spec.page_size:
-                return
-            start = _position(rows[-1])
-
-    def _newest(self, model: str, where: str) -> Keyset | None:
-        rows = self._page(model, [], 1, "DESC", where)
-        return _position(rows[0]) if rows else None
-
-    def _page(self, model: str, domain: list[object], limit: int, way: str, where: str) -> list[Json]:
-        fields = ["write_date"] + ([_OWNER[model]] if model != PARTY else [])
-        order = [["write_date", way], ["id", way]]
-        rows: list[Json] = self._rpc.ask(
-            f"{model}.search_read", domain, 0, limit, order, fields, where=where, context=_ALL
-        )
-        if any(row["write_date"] is None for row in rows):
-            raise OperatorError(f"{where}: {model} has rows without write_date; this needs Tryton 8.2 or later")
-        return rows
-
-
-def _position(row: Json) -> Keyset:
-    return Keyset(row["write_date"], version_text(row["id"]))
-
-
-def _behind(start: Keyset | None) -> list[object]:
-    """Return the search condition for what comes after a position."""
-    if start is None:
-        return []
-    when = moment(start.moment())
-    return ["OR", ["write_date", ">", when], [["write_date", "=", when], ["id", ">", int(start.key or 0)]]]
 
 
 def _cursor(positions: _Positions) -> Json:

@@ -12,7 +12,7 @@ from tests.systems.tryton_server import PrivateTryton
 def test_the_page_connects_a_tryton(tmp_path: Path) -> None:
     with PrivateTryton() as tryton:
         erp = TrytonClient(tryton.url, tryton.database, tryton.user, tryton.password)
-        erp.create("res.user", [{"name": "Onevoice", "login": "onevoice", "password": "a long password for the hub"}])
+        erp.hire("onevoice", "a long password for the hub", erp.found_company())
         erp.create("party.category", [{"name": "No e-mail marketing"}, {"name": "No phone marketing"}])
         erp.create("party.party", [{"name": "Ann Smith"}])
         erp.close()

@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from onevoice.messages import Change, WriteOutcome
-from onevoice.sdk import OperatorError, Settings, TransientError, version_text
+from onevoice.sdk import OperatorError, Settings, SourceRecord, TransientError, version_text
 from onevoice.sdk.discovery import build, discover
+from onevoice.testing.contract import CHECKS, Subject, examine
 from tests.systems.gate import Gate
 from tests.systems.tryton_client import TrytonClient
 from tests.systems.tryton_server import ROOT, PrivateTryton
@@ -32,7 +33,7 @@ def erp(server: PrivateTryton) -> Iterator[TrytonClient]:
     client = TrytonClient(server.url, server.database, server.user, server.password)
     client.create("country.country", [{"name": "United Kingdom", "code": "GB"}, {"name": "Germany", "code": "DE"}])
     client.create("party.category", [{"name": NO_EMAIL}, {"name": NO_PHONE}])
-    client.create("res.user", [{"name": "Onevoice", "login": HUB_USER, "password": HUB_PASSWORD}])
+    client.hire(HUB_USER, HUB_PASSWORD, client.found_company())
     yield client
     client.close()
 
@@ -47,7 +48,8 @@ def connect(server: PrivateTryton, erp: TrytonClient) -> Iterator[Connect]:
         settings = {"url": server.url, "database": server.database, "username": HUB_USER, **values}
         chosen = manifest
         if page_size is not None:
-            chosen = replace(manifest, streams={"party": replace(manifest.streams["party"], page_size=page_size)})
+            smaller = {name: replace(spec, page_size=page_size) for name, spec in manifest.streams.items()}
+            chosen = replace(manifest, streams=smaller)
         secrets = {"password": password}
         opened.append(
             build(chosen, Settings(system="erp", values=settings, secrets=secrets, now=lambda: datetime.now(UTC)))
@@ -296,3 +298,68 @@ def log_out(server: PrivateTryton, authorization: str) -> None:
             timeout=30,
         )
     answer.raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def company(erp: TrytonClient) -> int:
+    (found,) = erp.call("company.company.search", [], 0, None, None)
+    return int(found)
+
+
+def sales(connector: Any, cursor: Any = None) -> tuple[dict[str, Any], Any]:
+    found = {}
+    for page in connector.read("sale", cursor):
+        found |= {record.key: record for record in page.records}
+        cursor = page.cursor
+    return found, cursor
+
+
+def test_a_sale_is_read_from_its_confirmation_on(connect: Connect, erp: TrytonClient, company: int, party: str) -> None:
+    connector = connect()
+    sale = erp.sell(party, company, "20.00")
+    found, cursor = sales(connector)
+    assert str(sale) not in found  # a quotation is no order
+    erp.call("sale.sale.confirm", [sale], context={"company": company})
+    found, cursor = sales(connector, cursor)
+    data = found[str(sale)].data
+    assert (data["party"], data["state"], data["total"], data["currency"]) == (int(party), "confirmed", "20.00", "GBP")
+    erp.call("sale.sale.draft", [sale], context={"company": company})
+    erp.call("sale.sale.cancel", [sale], context={"company": company})
+    later, _ = sales(connector, cursor)
+    assert later[str(sale)].data["state"] == "cancelled"
+    assert later[str(sale)].version > found[str(sale)].version
+    assert [record.deleted for record in connector.readback("sale", [str(sale), "9999"])] == [False, True]
+
+
+def test_sales_that_the_user_may_not_see_ask_for_a_person(
+    server: PrivateTryton, connect: Connect, erp: TrytonClient
+) -> None:
+    erp.create("res.user", [{"name": "Few rights", "login": "few", "password": "few-rights-at-all"}])
+    with pytest.raises(OperatorError, match="read sale.sale"):
+        connect("few-rights-at-all", username="few").check()
+    connector = connect("few-rights-at-all", username="few", sales=False)
+    connector.check()
+    assert list(connector.read("sale", None)) == []
+
+
+def test_it_keeps_the_contract(server: PrivateTryton, erp: TrytonClient, company: int, party: str) -> None:
+    sale = erp.sell(party, company, "12.50")
+    erp.call("sale.sale.confirm", [sale], context={"company": company})
+    values = {"url": server.url, "database": server.database, "username": HUB_USER}
+
+    def change(stream: str, record: SourceRecord) -> Change | None:
+        if stream != "party" or record.data is None or record.data["email"] is None:
+            return None
+        return Change(key=record.key, fields={"email": "zed@example.com"}, expected_version=record.version)
+
+    subject = Subject(
+        manifest=discover(ROOT / "connectors")["tryton"],
+        root=ROOT,
+        settings=Settings(
+            system="erp", values=values, secrets={"password": HUB_PASSWORD}, now=lambda: datetime.now(UTC)
+        ),
+        unreachable={**values, "url": "http://127.0.0.1:1"},
+        wrong_secrets={"password": "wr0ng"},
+        change=change,
+    )
+    assert {one.check: one.problems for one in examine(subject)} == dict.fromkeys(CHECKS, ())

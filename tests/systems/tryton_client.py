@@ -66,6 +66,36 @@ class TrytonClient:
         """Create records and return their ids."""
         return [int(key) for key in self.call(f"{model}.create", list(rows))]
 
+    def found_company(self) -> int:
+        """Set up what selling needs: a currency and a company, in which this user works."""
+        rounding = {"__class__": "Decimal", "decimal": "0.01"}
+        pound = {"name": "Pound", "symbol": "£", "code": "GBP", "rounding": rounding, "digits": 2}
+        (currency,) = self.create("currency.currency", [pound])
+        (party,) = self.create("party.party", [{"name": "Shop Limited"}])
+        (company,) = self.create("company.company", [{"party": party, "currency": currency}])
+        users = self.call("res.user.search", [["login", "=", "admin"]], 0, None, None)
+        self.call("res.user.write", users, {"companies": [["add", [company]]], "company": company})
+        return company
+
+    def hire(self, login: str, password: str, company: int) -> int:
+        """Make an ordinary user of the company who may see its sales."""
+        groups = self.call("res.group.search", [["name", "=", "Sales"]], 0, None, None)
+        row = {"name": "Onevoice", "login": login, "password": password, "groups": [["add", groups]]}
+        (user,) = self.create("res.user", [{**row, "companies": [["add", [company]]], "company": company}])
+        return user
+
+    def sell(self, party: str | int, company: int, price: str) -> int:
+        """Enter a sale of one thing, as a quotation."""
+        (gbp,) = self.call("currency.currency.search", [["code", "=", "GBP"]], 0, None, None)
+        addresses = self.call("party.party.read", [int(party)], ["addresses"])[0]["addresses"]
+        amount = {"__class__": "Decimal", "decimal": price}
+        line = {"type": "line", "quantity": 1, "unit_price": amount, "description": "A book"}
+        row = {"company": company, "party": int(party), "currency": gbp, "lines": [["create", [line]]]}
+        row |= dict.fromkeys(("invoice_address", "shipment_address"), addresses[0])
+        (sale,) = self.call("sale.sale.create", [row], context={"company": company})
+        self.call("sale.sale.quote", [sale], context={"company": company})
+        return int(sale)
+
     def close(self) -> None:
         self._http.close()
 

@@ -1,6 +1,6 @@
 """A real Tryton of our own: SQLite, a free loopback port, ended with the tests.
 
-The database is initialised once (about 15 s), kept beside the environment that made it, and copied for each server.
+The database is initialised once (about 40 s), kept beside the environment that made it, and copied for each server.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ VENV = ROOT / ".venv-tryton"
 DATABASE = "erp"
 ADMIN = "admin"
 ADMIN_PASSWORD = "a-throw-away-administrator"
-MODULES = ("party",)
-INIT_SECONDS = 180
+MODULES = ("party", "sale")
+INIT_SECONDS = 300
 
 
 class PrivateTryton(PrivateServer):
-    """A Tryton server with the module `party` and nobody in it but its administrator.
+    """A Tryton server with the modules `party` and `sale` and nobody in it but its administrator.
 
     Raises:
         OperatorError: there is no environment for it, or it does not start.

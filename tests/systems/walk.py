@@ -209,7 +209,7 @@ def furnish(erp: TrytonClient, population: Population) -> dict[str, str]:
     """Set a new Tryton up as its people would: country, categories, a user for the hub, and the customers."""
     erp.create("country.country", [{"name": "United Kingdom", "code": "GB"}])
     no_email, no_phone = erp.create("party.category", [{"name": NO_EMAIL}, {"name": NO_PHONE}])
-    erp.create("res.user", [{"name": "Onevoice", "login": HUB_USER, "password": HUB_PASSWORD}])
+    erp.hire(HUB_USER, HUB_PASSWORD, erp.found_company())
     flags = {"email_opt_out": no_email, "phone_opt_out": no_phone}
     return load_parties(erp, population.records["erp", "customers"], population.erp_addresses, flags)
 
