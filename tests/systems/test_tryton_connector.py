@@ -335,7 +335,7 @@ def test_sales_that_the_user_may_not_see_ask_for_a_person(
     server: PrivateTryton, connect: Connect, erp: TrytonClient
 ) -> None:
     erp.create("res.user", [{"name": "Few rights", "login": "few", "password": "few-rights-at-all"}])
-    with pytest.raises(OperatorError, match="read sale.sale"):
+    with pytest.raises(OperatorError, match=r"read sale\.sale"):
         connect("few-rights-at-all", username="few").check()
     connector = connect("few-rights-at-all", username="few", sales=False)
     connector.check()
