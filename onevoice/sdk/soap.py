@@ -110,7 +110,13 @@ class Soap:
             raise ConfigurationError(f"{wsdl.file.name} is not a WSDL with a SOAP binding") from None
         self.operations = frozenset(self._client.wsdl.bindings[binding].all())
         self._namespace = binding[: binding.index("}") + 1]
+        self._binding = binding
         self._service = self._client.create_service(binding, endpoint)
+
+    def move(self, endpoint: str) -> None:
+        """Go on at another address of the same service, such as one that a login names."""
+        self._endpoint = endpoint
+        self._service = self._client.create_service(self._binding, endpoint)
 
     def call(self, operation: str, *, stream: str = "", headers: Headers | None = None, **arguments: object) -> Any:
         """Call an operation and return its result as plain dicts, lists and Python values.

@@ -19,6 +19,7 @@ from samples.erp.database import create, load
 from tests.connectors import (
     ami_server,
     test_asterisk,
+    test_salesforce,
     test_sample_callcentre,
     test_sample_crm,
     test_sample_erp,
@@ -30,7 +31,7 @@ FOUND = discover(ROOT / "connectors")
 NOWHERE = "http://127.0.0.1:1"
 
 crm, shop, centre = test_sample_crm.crm, test_sample_shop.shop, test_sample_callcentre.centre
-pbx = test_asterisk.pbx
+pbx, org = test_asterisk.pbx, test_salesforce.org
 
 
 def writes(stream: str, **fields: object) -> Callable[[str, SourceRecord], Change | None]:
@@ -68,6 +69,25 @@ def erp_of(request: pytest.FixtureRequest) -> dict[str, Any]:
 def loyalty_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
     values = {"database": "mariadb://hub@127.0.0.1:1/loyalty"}
     return {"values": values, "secrets": {"password": "p4ss"}, "unreachable": values}
+
+
+def salesforce_of(request: pytest.FixtureRequest) -> dict[str, Any]:
+    running = request.getfixturevalue("org")
+    running.contacts(11, each_seconds=1)
+    change = writes("Contact", Email="zed@customer.example")
+
+    def later(name: str, record: SourceRecord) -> Change | None:
+        running.objects.pass_time(60)  # a version of that API is a whole second
+        return change(name, record)
+
+    values = {"login_url": running.url, "username": test_salesforce.USER}
+    return {
+        "values": values,
+        "secrets": test_salesforce.secrets(),
+        "unreachable": {**values, "login_url": NOWHERE},
+        "wrong_secrets": test_salesforce.secrets("wr0ng"),
+        "change": later,
+    }
 
 
 def shop_of(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -120,6 +140,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
     "asterisk": asterisk_of,
     "mailbox": mailbox_of,
     "oscar": oscar_of,
+    "salesforce": salesforce_of,
     "sample_callcentre": callcentre_of,
     "sample_crm": crm_of,
     "sample_erp": erp_of,

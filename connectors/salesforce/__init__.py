@@ -1,0 +1,1 @@
+"""Speaks to Salesforce over its partner SOAP API: queries, changes and deletes since, upsert, sessions, call limits."""
