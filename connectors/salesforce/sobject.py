@@ -6,7 +6,8 @@ The API gives every field as text. Its times are whole seconds; a value that is 
 from collections.abc import Mapping
 from typing import Any
 
-from onevoice.sdk import Json, RefusedError, SourceRecord, version_text
+from onevoice.sdk import Json, RefusedError, SourceRecord
+from onevoice.sdk.declarative.version import version_of
 from onevoice.sdk.open_fields import elements_of, fields_of
 
 OBJECTS = "urn:sobject.partner.soap.sforce.com"
@@ -27,7 +28,9 @@ def sobject_record(stream: str, row: Mapping[str, Any]) -> SourceRecord:
     """Return the record of an object; without key or version it is left empty, for quarantine."""
     given = {"Id": row.get("Id"), **fields_of(row.get("_value_1"))}
     data: Json = {name: _read(name, given.get(name)) for name in FIELDS[stream]}
-    return SourceRecord(stream=stream, key=str(data["Id"] or ""), version=str(data[VERSION] or ""), data=data)
+    # A time of another form would sort anywhere, so that it is no version.
+    version = version_of(given.get(VERSION), "iso")
+    return SourceRecord(stream=stream, key=str(data["Id"] or ""), version=version, data=data)
 
 
 def changed_sobject(stream: str, key: str, fields: Mapping[str, Any], where: str) -> Json:
@@ -53,7 +56,7 @@ def _read(name: str, value: str | None) -> Any:
         return False if name in _FLAGS else None
     if name in _FLAGS:
         return value == "true"
-    return version_text(value.replace("Z", "+00:00")) if name in _TIMES else value
+    return version_of(value, "iso") or value if name in _TIMES else value
 
 
 def _written(value: Any) -> str:

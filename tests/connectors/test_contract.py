@@ -73,7 +73,9 @@ def loyalty_of(_request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def salesforce_of(request: pytest.FixtureRequest) -> dict[str, Any]:
     running = request.getfixturevalue("org")
-    running.contacts(11, each_seconds=1)
+    known = running.contacts(11, each_seconds=1)
+    for contact in (*known[:2], None):
+        running.objects.add("Case", ContactId=contact, Subject="Late", Origin="Phone", Status="New")
     change = writes("Contact", Email="zed@customer.example")
 
     def later(name: str, record: SourceRecord) -> Change | None:

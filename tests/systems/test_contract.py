@@ -17,7 +17,9 @@ from tests.systems.tryton_server import ROOT, PrivateTryton
 server, erp = own.server, own.erp
 
 
-def renamed(_stream: str, record: SourceRecord) -> Change | None:
+def renamed(stream: str, record: SourceRecord) -> Change | None:
+    if stream != "party":
+        return None
     return Change(key=record.key, fields={"name": "Zed Zed"}, expected_version=record.version)
 
 
@@ -28,7 +30,11 @@ def subject(server: PrivateTryton, erp: TrytonClient) -> Subject:
         {"name": f"Ann {n}", "contact_mechanisms": [["create", [{"type": "email", "value": f"ann{n}@example.com"}]]]}
         for n in range(14)
     ]
-    erp.create("party.party", people)
+    keys = erp.create("party.party", people)
+    (company,) = erp.call("company.company.search", [], 0, None, None)
+    for key in keys[:3]:
+        sale = erp.sell(key, company, "20.00")
+        erp.call("sale.sale.confirm", [sale], context={"company": company})
     return Subject(
         manifest=discover(ROOT / "connectors")["tryton"],
         root=ROOT,

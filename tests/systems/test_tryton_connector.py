@@ -11,9 +11,8 @@ import pytest
 import requests
 
 from onevoice.messages import Change, WriteOutcome
-from onevoice.sdk import OperatorError, Settings, SourceRecord, TransientError, version_text
+from onevoice.sdk import OperatorError, Settings, TransientError, version_text
 from onevoice.sdk.discovery import build, discover
-from onevoice.testing.contract import CHECKS, Subject, examine
 from tests.systems.gate import Gate
 from tests.systems.tryton_client import TrytonClient
 from tests.systems.tryton_server import ROOT, PrivateTryton
@@ -340,26 +339,3 @@ def test_sales_that_the_user_may_not_see_ask_for_a_person(
     connector = connect("few-rights-at-all", username="few", sales=False)
     connector.check()
     assert list(connector.read("sale", None)) == []
-
-
-def test_it_keeps_the_contract(server: PrivateTryton, erp: TrytonClient, company: int, party: str) -> None:
-    sale = erp.sell(party, company, "12.50")
-    erp.call("sale.sale.confirm", [sale], context={"company": company})
-    values = {"url": server.url, "database": server.database, "username": HUB_USER}
-
-    def change(stream: str, record: SourceRecord) -> Change | None:
-        if stream != "party" or record.data is None or record.data["email"] is None:
-            return None
-        return Change(key=record.key, fields={"email": "zed@example.com"}, expected_version=record.version)
-
-    subject = Subject(
-        manifest=discover(ROOT / "connectors")["tryton"],
-        root=ROOT,
-        settings=Settings(
-            system="erp", values=values, secrets={"password": HUB_PASSWORD}, now=lambda: datetime.now(UTC)
-        ),
-        unreachable={**values, "url": "http://127.0.0.1:1"},
-        wrong_secrets={"password": "wr0ng"},
-        change=change,
-    )
-    assert {one.check: one.problems for one in examine(subject)} == dict.fromkeys(CHECKS, ())

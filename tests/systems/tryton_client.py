@@ -88,6 +88,8 @@ class TrytonClient:
         """Enter a sale of one thing, as a quotation."""
         (gbp,) = self.call("currency.currency.search", [["code", "=", "GBP"]], 0, None, None)
         addresses = self.call("party.party.read", [int(party)], ["addresses"])[0]["addresses"]
+        if not addresses:
+            addresses = self.create("party.address", [{"party": int(party), "street": "1 High Street"}])
         amount = {"__class__": "Decimal", "decimal": price}
         line = {"type": "line", "quantity": 1, "unit_price": amount, "description": "A book"}
         row = {"company": company, "party": int(party), "currency": gbp, "lines": [["create", [line]]]}
