@@ -158,6 +158,40 @@ def diff(
     done(f"{found.changed:,} of {found.records:,} records of {one.file.name} would change")
 
 
+@app.command("apply")
+def apply(
+    system: System,
+    stream: Annotated[str, typer.Argument(help="The stream.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records; run it again for more.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask after the counts.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Map stored records anew that another mapping or schema made: first the counts, then a question, then in batches.
+
+    What the mapping cannot take stays as it stands and is counted with the reason. It may be stopped at any moment:
+    what is done is done. Restart the hub before, so that what comes in goes by the same mapping.
+
+    Example: onevoice mapping apply crm Contact
+    """
+    from onevoice.workers.remap import apply_mapping, find_outdated
+
+    with hub_of(config) as hub:
+        found = hub.catalog.streams.get((system, stream))
+        if found is None:
+            raise ConfigurationError(f"no stream {stream!r} of a system {system!r}; see 'onevoice status'")
+        with progress("counting") as advance:
+            outdated = find_outdated(hub.store, hub.catalog, found, advance)
+        rows = [(reason, c.goes, ", ".join(c.keys)) for reason, c in sorted(outdated.refused.items())]
+        if rows:
+            table(["cannot be taken, stays as it stands", "records#", "the first records"], rows)
+        note(f"{outdated.records:,} records of {system} {stream} stand as another mapping or schema made them")
+        if not outdated.records or not (yes or typer.confirm("Map them anew?")):
+            return
+        with progress("records", total=min(outdated.records, limit or outdated.records)) as advance:
+            changed = apply_mapping(hub.store, hub.ingest, found, limit=limit, progress=advance)
+    done(f"{changed:,} records changed")
+
+
 @app.command("infer")
 def infer(
     stream: Annotated[str, typer.Argument(help="The stream's name.")],

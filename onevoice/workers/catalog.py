@@ -63,10 +63,12 @@ class Stream:
         except RecordError:
             return frozenset()
 
-    def part_of(self, key: str) -> "Stream":
-        """Return the part of the stream that a key of the hub belongs to: itself, or what `#<slot>` names."""
-        slot = key.partition("#")[2].partition("/")[0] if self.also else ""
-        return next((part for part in self.also if part.mapping.slot == slot), self)
+    def part_of(self, key: str) -> "Stream | None":
+        """Return the part of the stream that a key of the hub belongs to: itself, or what `#<slot>` names, if any."""
+        _, divided, slot = key.partition("#")
+        if not (divided and self.also):
+            return self
+        return next((part for part in self.also if part.mapping.slot == slot.partition("/")[0]), None)
 
     def source_key(self, key: str) -> str:
         """Return the key that the system knows."""

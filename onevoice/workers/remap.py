@@ -1,6 +1,6 @@
-"""What a changed mapping would make of the records in the store: a comparison, nothing is changed.
+"""A changed mapping and the records in the store: what it would make of them, and making it so.
 
-Takes two mappings of one stream; gives counts by canonical path and the records concerned. Values are in neither.
+Takes mappings of one stream; gives counts by canonical path and the records concerned. Values are in neither.
 """
 
 from collections import defaultdict
@@ -14,10 +14,14 @@ from onevoice.contracts import Contract
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping, flatten
 from onevoice.messages import Json
-from onevoice.store import Store
+from onevoice.store import Store, keep_out
 from onevoice.store.tables import source_record
+from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare_stored
+from onevoice.workers.ingest.record import Record, load_records, record_of
 
-PAGE = 1000
+PAGE = 500
 EXAMPLES = 5
 _MISSING = object()
 
@@ -90,6 +94,82 @@ def compare_mappings(store: Store, system: str, old: Parts, new: Parts, progress
             _note(found.paths[told], key, before.get(where, _MISSING), after.get(where, _MISSING))
         found.changed += bool(paths)
     return found
+
+
+@dataclass(slots=True, kw_only=True)
+class Outdated:
+    """The records of a stream that stand as another mapping or schema made them.
+
+    Attributes:
+        records: how many there are.
+        refused: reason -> those that the present mapping cannot take; they stay as they stand.
+    """
+
+    records: int = 0
+    refused: dict[str, PathChange] = field(default_factory=lambda: defaultdict(PathChange))
+
+
+def find_outdated(store: Store, catalog: Catalog, stream: Stream, progress: Callable[[int], None]) -> Outdated:
+    """Count what `apply_mapping` would map anew; nothing is changed."""
+    found = Outdated()
+    for page in _outdated(store, stream):
+        for record in page:
+            found.records += 1
+            prepared = prepare_stored(record, catalog)
+            if isinstance(prepared, Rejected):
+                _note(found.refused[prepared.reason], record.ref.key, {}, _MISSING)
+        progress(len(page))
+    return found
+
+
+def apply_mapping(
+    store: Store, ingest: Ingest, stream: Stream, *, limit: int | None, progress: Callable[[int], None]
+) -> int:
+    """Map the outdated records of a stream anew, a page in one transaction; returns how many changed.
+
+    It may be stopped at any moment and run again: what is done is done, and the rest is found again.
+
+    Args:
+        limit: stop after so many records; None: all of them.
+        progress: called with the number of records of each page.
+
+    Raises:
+        TransientError: the store is away; what was committed stays.
+    """
+    changed = done = 0
+    for page in _outdated(store, stream):
+        wanted = page if limit is None else page[: limit - done]
+        if not wanted:
+            return changed
+        with store.transaction() as connection:
+            keep_out(connection, "ingest")
+            standing = load_records(connection, [record.ref for record in wanted])
+            prepared = [prepare_stored(record, ingest.catalog) for record in standing.values() if record.payload]
+            changed += ingest.remap(connection, [one for one in prepared if isinstance(one, Incoming)])
+        done += len(wanted)
+        progress(len(wanted))
+    return changed
+
+
+def _outdated(store: Store, stream: Stream) -> Iterator[list[Record]]:
+    """Yield pages of records that another mapping made; what they give besides themselves comes with them."""
+    columns, after = source_record.c, ""
+    statement = (
+        select(source_record)
+        .where(columns.system == stream.system, columns.stream == stream.name, columns.payload.is_not(None))
+        .where(columns.mapping_version != stream.mapping.version_id)
+        .order_by(columns.key)
+        .limit(PAGE)
+    )
+    while True:
+        with store.transaction() as connection:
+            rows = connection.execute(statement.where(columns.key > after)).all()
+        page = [record_of(row) for row in rows if not (stream.also and "#" in row.key)]
+        if page:
+            yield page
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].key
 
 
 def _before(old: Parts, payload: Json) -> _Leaves:

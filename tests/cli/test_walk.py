@@ -293,6 +293,37 @@ def test_mapping_diff_counts_what_another_mapping_would_change(walked: Project) 
     assert "no system" in walked.run("mapping", "diff", str(standing), str(draft), "--system", "x", code=78)
 
 
+def test_a_changed_mapping_is_applied_after_the_counts_and_a_question(walked: Project) -> None:
+    standing = walked.folder / "mappings" / "register" / "people.yaml"
+    standing.write_text(standing.read_text(encoding="utf-8").replace("  name.given: given\n", ""), encoding="utf-8")
+    said = walked.run("mapping", "apply", "register", "people", stdin="n\n")
+    assert "2 records of register people stand as another mapping or schema made them" in said
+    assert "1 records changed" in walked.run("mapping", "apply", "register", "people", "--limit", "1", "--yes")
+    assert "1 records changed" in walked.run("mapping", "apply", "register", "people", stdin="y\n")
+    assert "0 records" in walked.run("mapping", "apply", "register", "people", "--yes")
+    assert "no stream" in walked.run("mapping", "apply", "register", "poeple", code=78)
+    assert "given" not in walked.run("customer", "show", "rec:register:people:r2")
+
+
+def test_a_field_that_a_schema_does_not_name_is_told_and_the_patch_mends_it(walked: Project) -> None:
+    assert "what their schemas say" in walked.run("drift", "list")
+    pushed = [
+        person("p2", given="Cid", family="Moe", born="1999-09-09", updated="2025-01-01T00:00:00.000000Z", vip="Ann")
+    ]
+    walked.run("ingest", str(walked.write_people(pushed)), "--system", "ledger", "--stream", "people")
+    settle(walked)
+    told = walked.run("drift", "list")
+    assert all(word in told for word in ("ledger.people", "vip", "a new field: string", "p2"))
+    assert not personal(told)
+    assert "differ from their schemas in 1 way" in walked.run("status", code=1)
+    [operation] = json.loads(walked.run("drift", "patch", "ledger", "people"))
+    assert operation == {"op": "add", "path": "/properties/vip", "value": {"type": ["string", "null"]}}
+    assert "people.json changed" in walked.run("drift", "patch", "ledger", "people", "--write")
+    assert "what their schemas say" in walked.run("drift", "list")
+    assert "`vip` is neither mapped nor ignored" in walked.run("mapping", "lint", "ledger", code=78)
+    assert "no stream" in walked.run("drift", "patch", "ledger", "poeple", code=78)
+
+
 def test_mapping_lint_test_and_try(project: Project) -> None:
     assert "100%" in project.run("mapping", "lint")
     assert "2 tests in 2 mapping files hold, and the round trips of 1 writable ones" in project.run("mapping", "test")

@@ -89,6 +89,8 @@ def _remap(record: Record, incoming: Incoming, marks: Marks, clock_bound: timede
         if not record.deleted:
             _observe_flags(record, incoming, incoming.mapped, marks, clock_bound)
         _take_values(record, incoming, incoming.mapped, marks, record.occurred_at)
+    if incoming.is_part:
+        record.deleted = incoming.mapped is None
     record.mapping_version = incoming.mapping.version_id
     record.touched = True
 

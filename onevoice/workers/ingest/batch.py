@@ -149,11 +149,35 @@ class Ingest:
         incoming = sifted.entering
         rejected = [p.row() for p in prepared if isinstance(p, Rejected)] + sifted.refused
         accepted = self._accept(connection, incoming, now, sifted.forbidding)
-        records, acts, states = accepted.records, accepted.acts, accepted.states
+        states = accepted.states
         rejected += [conflict_row(i) for i, state in zip(incoming, states, strict=True) if state == "conflict"]
         result.counts["quarantined"] += len(rejected)
         keep(connection, [*rejected, *(one.aside_row() for one in incoming if one.aside)])
         note_drift(connection, self.catalog, prepared, now)
+        works = self._bring_about(connection, accepted, now)
+        result.obligations = request(connection, works, now=now, cause=one_cause(incoming, states))
+        note_messages(connection, incoming, states, now)
+        for state in states:
+            if state != "conflict":  # those are among the rejected
+                result.counts[state] += 1
+        return result
+
+    def remap(self, connection: Connection, incoming: Sequence[Incoming]) -> int:
+        """Take stored versions as the present mapping makes them, with all that follows; returns how many changed.
+
+        The caller keeps ingest out of the same transaction. Every system is owed anew what it lacks now.
+        """
+        now = datetime.now(UTC)
+        accepted = self._accept(connection, incoming, now, [])
+        works = self._bring_about(connection, accepted, now)
+        customers = {r.customer_id for r in accepted.records.values() if r.customer_id}
+        request(connection, works, now=now, cause=None)
+        self.owe(connection, customers)
+        return sum(record.touched and record.says_something_else for record in accepted.records.values())
+
+    def _bring_about(self, connection: Connection, accepted: _Accepted, now: datetime) -> list[Work]:
+        """Resolve, merge and tell what was accepted; returns what is owed for it."""
+        records, acts = accepted.records, accepted.acts
         parties = [r for r in records.values() if r.is_party and r.touched]
         loaded = Loaded(connection, records.values())
         regrouping = resolve(loaded, parties, self._seen)
@@ -175,15 +199,9 @@ class Ingest:
         )
         others = {c.id: c for c in merged.values() if c.changed or c.id in affected or _holds_otherwise(c)}
         works = self._owed_to_customers(connection, others, said)
-        works += self._owed_to_records(
+        return works + self._owed_to_records(
             connection, [r for r in parties if r.customer_id not in others], accepted, merged
         )
-        result.obligations = request(connection, works, now=now, cause=one_cause(incoming, states))
-        note_messages(connection, incoming, states, now)
-        for state in states:
-            if state != "conflict":  # those are among the rejected
-                result.counts[state] += 1
-        return result
 
     def say(self, connection: Connection, acts: Sequence[Act]) -> None:
         """Take acts that people state, with all that follows; the caller keeps ingest out of the same transaction."""
@@ -283,7 +301,7 @@ class Ingest:
             if part.mapped is None and fresh:
                 continue
             self._take(part, records, marks, acts, family)
-            if fresh and state == "stale" and not is_history(part.mapping.to):
+            if fresh and (state == "stale" or record.deleted) and not is_history(part.mapping.to):
                 records[part.ref].withdraw(record)
         return state
 

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from onevoice.bus import Delivery
-from onevoice.bus.envelope import parse_envelope
+from onevoice.bus.envelope import envelope_json, parse_envelope
+from onevoice.bus.topology import routing_key
 from onevoice.consent.lifting import may_lift
 from onevoice.contracts import Drift, Mode
 from onevoice.errors import RecordError
@@ -17,6 +18,7 @@ from onevoice.mapping import Mapping, is_history
 from onevoice.mapping.slot import WHOLE
 from onevoice.messages import Envelope, Json, Mapped, RecordRef
 from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.ingest.record import Record
 from onevoice.workers.ingest.set_aside import quarantine_row
 
 
@@ -45,6 +47,11 @@ class Incoming:
     drift: tuple[Drift, ...] = ()
     aside: tuple[str, ...] = ()
     set_aside: Callable[[Json], frozenset[str]] | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is what a source record gives besides itself."""
+        return bool(self.mapping.slot)
 
     @property
     def version(self) -> tuple[str, int, str]:
@@ -176,6 +183,29 @@ def _with_also(main: Incoming, stream: Stream, data: Json | None) -> Incoming:
 def _part(main: Incoming, mapping: Mapping, ending: str, read: Json | None, mapped: Mapped | None) -> Incoming:
     envelope = replace(main.envelope, key=main.envelope.key + ending, data=read, deleted=mapped is None)
     return replace(main, envelope=envelope, ref=_ref(envelope), mapping=mapping, mapped=mapped)
+
+
+def prepare_stored(record: Record, catalog: Catalog) -> Incoming | Rejected:
+    """Check and map the version of a record that is stored, as if it came now; of a deleted one, its last evidence."""
+    envelope = Envelope(
+        id=f"stored:{record.ref}",
+        system=record.ref.system,
+        stream=record.ref.stream,
+        key=record.ref.key,
+        time=record.occurred_at,
+        sequence=record.sequence,
+        reading=record.reading,
+        data=record.payload,
+    )
+    key = routing_key(envelope.system, envelope.stream)
+    body = envelope_json(envelope)
+    prepared = prepare(
+        Delivery(body=body, routing_key=key, user_id=None, redelivered=0, tag=None), catalog, urgent=False
+    )
+    if isinstance(prepared, Rejected):
+        return prepared
+    also = () if record.deleted else tuple(replace(p, content_hash=record.content_hash) for p in prepared.also)
+    return replace(prepared, content_hash=record.content_hash, also=also)
 
 
 def _check_acts(incoming: Incoming, catalog: Catalog) -> None:
