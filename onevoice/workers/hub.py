@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from onevoice.bus import Bus, Topology, open_bus
 from onevoice.config import Config, reveal
 from onevoice.consent import ConsentRules, Gate
+from onevoice.errors import OnevoiceError
 from onevoice.identity import Model
 from onevoice.master import Survivorship
 from onevoice.store import Store, open_store
@@ -76,8 +77,12 @@ def open_hub(config: Config) -> Hub:
     store = open_store(reveal(config.store_url))
     if store.dialect == "sqlite":
         store.create_tables()
-    store.ping()
-    bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
+    try:
+        store.ping()
+        bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
+    except OnevoiceError:
+        store.close()
+        raise
     systems = Systems(config, store, catalog)
     door = Door(store, bus, catalog)
     ingest = Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate)

@@ -6,6 +6,7 @@ the end quick and clean, a second one makes it immediate.
 
 import fcntl
 import os
+import random
 import signal
 import socket
 import threading
@@ -20,12 +21,12 @@ import structlog
 from sqlalchemy import delete, make_url, update
 
 from onevoice.config import Config, reveal
-from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
+from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, TransientError
 from onevoice.obligations import release_all
 from onevoice.store.migrate import pending
 from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker as worker_table
-from onevoice.workers.hub import Hub, opened
+from onevoice.workers.hub import Hub, open_hub
 from onevoice.workers.loops import Loops
 from onevoice.workers.systems import check_all_settings
 
@@ -35,6 +36,8 @@ CONNECTING_ROLES = frozenset({"delivery", "schedule"})
 """Those that speak to the connected systems; the others need none of their secrets."""
 DRAIN_SECONDS = 25.0
 WATCH_SECONDS = 0.5
+FIRST_WAIT_SECONDS = 1.0
+MOST_WAIT_SECONDS = 15.0
 LOOK_SECONDS = 0.05
 FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -54,6 +57,8 @@ def run(
 ) -> None:
     """Run until `stop_event` is set or SIGTERM or SIGINT comes; then drain and return.
 
+    Where the store or the broker is away at start, it waits for them.
+
     Args:
         roles: any of `ROLES`.
         ready: called once, when everything has started.
@@ -63,15 +68,16 @@ def run(
     Raises:
         ConfigurationError: a role or setting is wrong, a connected system lacks a setting or secret, or the store's
             schema is behind.
-        OperatorError: another process runs the embedded hub, or the HTTP port is taken.
-        TransientError: the store or the broker is away.
+        OperatorError: another process runs the embedded hub, the broker does not let the user in, or the HTTP port is
+            taken.
     """
     wanted = _checked(roles)
     if ("api" in wanted) != (serve is not None):
         raise ConfigurationError("role api and the HTTP server go together: start both or neither")
-    require_current_schema(config)
     stop = stop_event or threading.Event()
-    with _signals(stop), _alone(config), opened(config) as hub:
+    with _signals(stop), _alone(config), _opened(config, stop) as hub:
+        if hub is None:
+            return
         if wanted & CONNECTING_ROLES:
             check_all_settings(config, hub.catalog)
         if config.embedded:
@@ -90,6 +96,27 @@ def run(
                     http.check()
         finally:
             _drain(hub, loops, http)
+
+
+@contextmanager
+def _opened(config: Config, stop: threading.Event) -> Iterator[Hub | None]:
+    """Open the hub as soon as store and broker answer; None where it is told to stop before."""
+    wait = FIRST_WAIT_SECONDS
+    while not stop.is_set():
+        try:
+            require_current_schema(config)
+            hub = open_hub(config)
+        except TransientError as error:
+            log.warning("start_waits", reason=str(error), seconds=wait)
+            stop.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            wait = min(2 * wait, MOST_WAIT_SECONDS)
+            continue
+        try:
+            yield hub
+        finally:
+            hub.close()
+        return
+    yield None
 
 
 def require_current_schema(config: Config) -> None:

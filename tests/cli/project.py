@@ -249,10 +249,10 @@ class Project:
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code))
 
-    def hub(self, *roles: str) -> subprocess.Popen[str]:
-        """Start `onevoice run` and return when it says that it has started."""
+    def start(self, *roles: str) -> subprocess.Popen[str]:
+        """Start `onevoice run`."""
         words = [word for role in roles for word in ("--role", role)]
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "onevoice", "run", *words],
             env=self.environment(),
             cwd=self.folder,
@@ -260,6 +260,10 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def hub(self, *roles: str) -> subprocess.Popen[str]:
+        """Start `onevoice run` and return when it says that it has started."""
+        process = self.start(*roles)
         assert process.stdout is not None
         seen = []
         for line in process.stdout:

@@ -1,4 +1,4 @@
-"""`python -m tests.faults --kills 50 --seed 1`: kill a running hub's parts at random and let the checker look.
+"""`python -m tests.faults --kills 50 --seed 1`: hurt a running hub's parts and lines at random, let the checker look.
 
 Ends with `kills=… lost=… twice=… stuck=…` and exit code 1 where any of the three is more than 0.
 """
@@ -52,8 +52,7 @@ def _rounds(plant: Plant, kills: int, people: int, seed: int, chance: random.Ran
             for number in range(first, min(first + ROUND, kills)):
                 time.sleep(chance.uniform(*BETWEEN_SECONDS))
                 victim = chance.choice(VICTIMS)
-                _say(f"kill {number + 1} of {kills}: {victim}")
-                plant.kill(victim, chance)
+                _say(f"kill {number + 1} of {kills}: {victim} {plant.hurt(victim, chance)}")
                 for ended in plant.revive():
                     _say(f"  {ended} had ended by itself and was started again")
         began = time.monotonic()

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from onevoice.testing.servers.process import Launch, ServerProcess
 from samples.demo.stack import Stack
 from samples.server import PROJECT
+from tests.faults.line import TROUBLES, Line
 
 HUB: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest",),
@@ -26,8 +30,10 @@ HUB: dict[str, tuple[str, ...]] = {
 }
 CARRIERS = {"broker": "rabbit", "database": "postgres"}
 SYSTEMS = ("crm", "shop", "callcentre")
-VICTIMS = (*HUB, *CARRIERS, *SYSTEMS)
+LINES = {"crm line": "crm", "erp line": "erp", "shop line": "shop"}
+VICTIMS = (*HUB, *CARRIERS, *SYSTEMS, *LINES)
 DOWN_SECONDS = 1.5
+TROUBLE_SECONDS = (0.5, 3.0)
 
 
 class Plant:
@@ -36,10 +42,13 @@ class Plant:
     def __init__(self, folder: Path, *, people: int, seed: int) -> None:
         self.stack = Stack(folder, "real", people, seed, poll="500ms")
         self._hub: dict[str, ServerProcess] = {}
+        self._lines: dict[str, Line] = {}
+        self._exit = ExitStack()
 
     def __enter__(self) -> Self:
         try:
             self.stack.start_systems()
+            self._put_lines_between()
             self.stack.onevoice("db", "upgrade")
             self.stack.onevoice("init")
             for name in HUB:
@@ -54,14 +63,24 @@ class Plant:
     ) -> None:
         self._end()
 
-    def kill(self, victim: str, chance: random.Random) -> None:
-        """Kill with SIGKILL, leave it down for a moment, start it again on the same data."""
+    def hurt(self, victim: str, chance: random.Random) -> str:
+        """Kill with SIGKILL, leave it down for a moment, start it again on the same data; or let a line be in trouble.
+
+        Returns what was done to it.
+        """
+        if victim in self._lines:
+            trouble = chance.choice(TROUBLES)
+            self._lines[victim].fail(trouble)
+            time.sleep(chance.uniform(*TROUBLE_SECONDS))
+            self._lines[victim].mend()
+            return trouble
         self._part(victim, "kill")()
         time.sleep(chance.uniform(0, DOWN_SECONDS))
         if victim in HUB:
             self._start(victim)
         else:
             self._part(victim, "start")()
+        return "killed"
 
     def revive(self) -> list[str]:
         """Start again what has ended by itself, as a supervisor would; returns its names."""
@@ -93,7 +112,19 @@ class Plant:
             leash=True,
         )
 
+    def _put_lines_between(self) -> None:
+        """Let the hub reach the systems over lines that can fail."""
+        text = self.stack.config.read_text(encoding="utf-8")
+        for name, system in LINES.items():
+            [setting] = re.findall(rf'^\[systems\.{system}\.settings\]\n(?:\w+ = .*\n)*?\w+ = "(.*//.*)"', text, re.M)
+            address = urlsplit(setting)
+            line = self._exit.enter_context(Line(str(address.hostname), int(address.port or 0)))
+            self._lines[name] = line
+            text = text.replace(setting, setting.replace(f":{address.port}", f":{line.port}"))
+        self.stack.config.write_text(text, encoding="utf-8")
+
     def _end(self) -> None:
         for process in self._hub.values():
             process.end()
+        self._exit.close()
         self.stack.stop()

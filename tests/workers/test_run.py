@@ -11,15 +11,20 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from onevoice.config import load_config
 from onevoice.errors import ConfigurationError
+from onevoice.store.migrate import upgrade
 from onevoice.workers.run import run
 from tests.cli.project import ANN, Project, make_project, own_connectors, person
+from tests.conftest import RabbitVhost
+from tests.faults.line import Line
 
 WORKER = ("worker",)
 
@@ -228,7 +233,34 @@ def test_a_postgresql_store_without_its_schema_is_refused_with_the_command(proje
     assert "0001" in project.run("db", "current")
     assert "applied 0001" in project.run("db", "upgrade")
     assert "current" in project.run("db", "upgrade")
-    assert "rabbitmq" in project.spawn("run", "--role", "worker", code=75)
     status = project.json("status", code=1)
     assert "rabbitmq" in status["bus"]
     assert status["queues"] == {}
+
+
+def test_a_store_and_a_broker_that_are_away_at_start_are_waited_for(
+    project: Project, hubs: list[subprocess.Popen[str]], pg_url: str, rabbit_vhost: RabbitVhost
+) -> None:
+    text = project.config.read_text(encoding="utf-8")
+    upgrade(pg_url)
+    away = {"store": free_port(), "rabbitmq": free_port()}
+    store, bus = elsewhere(pg_url, away["store"]), elsewhere(rabbit_vhost.url, away["rabbitmq"])
+    project.config.write_text(f'[store]\nurl = "{store}"\n[bus]\nurl = "{bus}"\n{text}', encoding="utf-8")
+    process = project.start(*WORKER)
+    hubs.append(process)
+    assert process.stdout is not None
+    with ExitStack() as lines:
+        for said in map(json.loads, process.stdout):
+            if said["event"] == "started":
+                break
+            who = said.get("reason", "").partition(":")[0]
+            if who in away:  # it comes up while the hub waits
+                real = urlsplit({"store": pg_url, "rabbitmq": rabbit_vhost.url}[who])
+                lines.enter_context(Line(str(real.hostname), int(real.port or 0), at=away.pop(who)))
+        assert away == {}
+        assert end(process)[0] == 0
+
+
+def elsewhere(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{port}")))
