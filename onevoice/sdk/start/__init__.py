@@ -23,6 +23,10 @@ _SETTINGS: Mapping[str, tuple[str, str]] = {
     "file": ('folder = "/srv/@NAME@"', ""),
     "amqp": ('broker = "amqp://hub@host:5672/@NAME@"', 'password = {file = "@NAME@-password"}'),
 }
+_NOTES = {
+    "sql": " A recording (K4) is made over SQLite: with `--record` on a small copy of the tables, named as a system of "
+    "its own; else take K4 out by `exempt`, with the reason.",
+}
 _STANDING = {
     "in": "Nothing is written.",
     "out": "The hub's values are written over the system's: give it little trust in rules/survivorship.yaml.",
@@ -109,6 +113,7 @@ def _words(name: str, kind: str, direction: str) -> dict[str, str]:
         "SETTINGS": settings,
         "SECRETS": secrets,
         "RECORD": " --record" if kind in ("rest", "soap") else "",
+        "NOTE": _NOTES.get(kind, ""),
         "IMPORTS": ", ".join(imports),
         "AND_QUESTIONS": ", and it answers questions" if writes else "",
         "AND_ITS_QUESTIONS": ", and the questions that it answers" if writes else "",

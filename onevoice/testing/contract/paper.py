@@ -6,6 +6,7 @@ from typing import Any
 from onevoice.errors import ConfigurationError, OnevoiceError
 from onevoice.mapping import lint, measure, run_tests
 from onevoice.sdk import Receiver
+from onevoice.sdk.exchange import Limits, limited
 from onevoice.testing.contract.subject import Subject
 
 _MARK = "0nev01ce-s3cret"
@@ -70,7 +71,7 @@ def settings_named(subject: Subject) -> Iterator[str]:
         return
     said = ""
     try:
-        with subject.connected(subject.unreachable, marked) as connector:
+        with limited(Limits(again_seconds=(0.0, 0.0))), subject.connected(subject.unreachable, marked) as connector:
             said = repr(connector)
             if (
                 subject.unreachable is not None

@@ -1,7 +1,7 @@
 """What a connector reads: errors by class, sound records, and a cursor that survives a kill (K3, K5 to K8, K14)."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +11,13 @@ from onevoice.errors import OperatorError, RecordError, TransientError
 from onevoice.mapping import compile_mapping
 from onevoice.messages import SourceRecord
 from onevoice.sdk import version_text
+from onevoice.sdk.exchange import Limits, limited
 from onevoice.testing.contract.paper import all_mapped
 from onevoice.testing.contract.subject import MOST_PAGES, Subject, pages
+
+_MARK = "spoilt.person@example.com"
+AT_ONCE = Limits(again_seconds=(0.0, 0.0))
+"""For a system that is known to be away: what fails in passing is not waited for."""
 
 _SHORTEST = 6  # shorter values stand in too many words by chance
 
@@ -39,7 +44,7 @@ def _ends_in(
     secrets: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     try:
-        with subject.connected(values, secrets) as connector:
+        with limited(AT_ONCE), subject.connected(values, secrets) as connector:
             connector.check()
     except allowed:
         return
@@ -156,7 +161,10 @@ def ended(subject: Subject) -> Iterator[str]:
 
 
 def silent(subject: Subject) -> Iterator[str]:
-    """K14: nothing that is read stands in a log line, the libraries' own at their most talkative included."""
+    """K14: nothing that is read stands in a log line, or in the reason for which a record would be set aside.
+
+    The libraries' own lines are listened to at their most talkative.
+    """
     lines: list[str] = []
 
     class Listener(logging.Handler):
@@ -179,6 +187,26 @@ def silent(subject: Subject) -> Iterator[str]:
             values = {str(_at(record.data, path)) for record in records if record.data is not None}
             if any(len(value) >= _SHORTEST and value in said for value in values):
                 yield f"{stream}: values of {path} stand in the log"
+        yield from _quoted(subject, stream, records, paths)
+
+
+def _quoted(subject: Subject, stream: str, records: list[SourceRecord], paths: Collection[str]) -> Iterator[str]:
+    """Spoil a record in one field after the other, as if it had come so: what is said of it holds no value of it."""
+    source, canonical = subject.contracts(stream)
+    file = subject.files()[stream]
+    mapping = compile_mapping(file, source=source.schema, canonical=canonical.schema, region=subject.region)
+    data = next((record.data for record in records if record.data), None)
+    for path in sorted(paths) if data is not None else ():
+        name = path.strip("/").replace("/", ".").split(".")[0].removesuffix("[]")
+        spoilt = {**(data or {}), name: {_MARK: [_MARK]}}
+        for take in (source.check, mapping.to_canonical):
+            try:
+                take(spoilt)
+            except RecordError as error:
+                if _MARK in str(error):
+                    yield f"{stream}: the reason for which a record is set aside quotes {path}"
+            except Exception as error:  # noqa: BLE001 - the kind of it is the finding
+                yield f"{stream}: a record with an odd {path} ends in {type(error).__name__}"
 
 
 def _at(data: Any, path: str) -> Any:
