@@ -23,7 +23,7 @@ _DECLARATIVE = {
     # Imported when needed: who speaks REST alone does not load zeep or a database driver.
     "rest": ("onevoice.sdk.declarative.rest", "DeclarativeRest"),
     "soap": ("onevoice.sdk.declarative.soap", "DeclarativeSoap"),
-    "file": ("onevoice.sdk.declarative.file", "DeclarativeFile"),
+    "file": ("onevoice.sdk.declarative.file", "declared_files"),
     "sql": ("onevoice.sdk.declarative.sql", "DeclarativeSql"),
 }
 

@@ -48,7 +48,7 @@ def _check_declared(parts: list[tuple[str, str, Json]], kind: str, name: str, *,
             continue
         if kind in part:
             _fit(part[kind], {**schema, "$ref": f"#/$defs/{role}"}, name, f"{place}{kind}.")
-        elif must and role != "connector":
+        elif must and role != "connector" and part.get("mode") != "push":
             raise ConfigurationError(f"{name}: {place}{kind}: is missing; say how it is read, or name an entry")
 
 

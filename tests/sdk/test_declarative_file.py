@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from onevoice.errors import ConfigurationError, OperatorError, TransientError
-from onevoice.messages import Change, WriteOutcome
+from onevoice.messages import Change, ListEntry, WriteOutcome
 from onevoice.sdk import Discoverer, RecordWriter, Settings
 from onevoice.sdk.discovery import build
 from onevoice.sdk.manifest import load_manifest
@@ -230,6 +230,23 @@ def test_it_drafts_a_schema(office: Any, put: Put) -> None:
     schema = office.discover("people")
     assert schema["required"] == ["id", "changed"]
     assert schema["properties"]["mail"] == {"type": ["string", "null"], "x-personal": True}
+
+
+def test_a_folder_of_records_takes_suppression_lists_as_well(folder: Path, clock: Later, put: Put) -> None:
+    office = connected(folder, clock, MANIFEST + "lists: {stop: {channels: [phone]}}\n")
+    put("people.csv", PEOPLE)
+    with pytest.raises(OperatorError, match="inbox"):
+        office.check()
+    for name in ("inbox", "outbox"):
+        (folder / name).mkdir()
+    office.check()
+    stop = ListEntry(channel="phone", point="+441614960123", purpose="marketing", reason="opt_out", since=clock())
+    office.write_list("stop", [stop])
+    assert office.readback_list("stop") is None, "handed over is not loaded"
+    (folder / "inbox" / "stop.csv").rename(folder / "outbox" / "stop-loaded.csv")
+    (folder / "outbox" / "stop-loaded.json").write_text('{"rows": 1}')
+    assert office.readback_list("stop") == {("phone", "+441614960123", "marketing")}
+    assert keys(office.read("people", None)) == [["1", "2"]]
 
 
 @pytest.mark.parametrize(

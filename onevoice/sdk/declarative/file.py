@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onevoice.errors import ConfigurationError, OperatorError, RecordError
-from onevoice.messages import Json, SourceRecord
+from onevoice.messages import Json, ListEntry, SourceRecord
+from onevoice.sdk.declarative.file_lists import FileLists
 from onevoice.sdk.declarative.file_writer import FileWriter
 from onevoice.sdk.declarative.version import NO_VERSION_FIELD, is_marked, version_of
 from onevoice.sdk.draft import drafted_schema
@@ -18,13 +19,25 @@ from onevoice.sdk.files import read_whole
 from onevoice.sdk.folder import Folder, Found
 from onevoice.sdk.formats import LINE, Csv, FixedWidth, Format, Ndjson, Xml
 from onevoice.sdk.keyset import Keyset, furthest
+from onevoice.sdk.list_file import Triples
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.paging import inside
 from onevoice.sdk.place import place
-from onevoice.sdk.ports import Page, Settings
+from onevoice.sdk.ports import Connector, Page, Settings
 from onevoice.sdk.sound import sound_records
 from onevoice.sdk.two_way import TwoWay
 from onevoice.versions import version_text
+
+
+def declared_files(settings: Settings, manifest: Manifest) -> Connector:
+    """Return the connector for one folder: to its records, to its suppression lists, or to both.
+
+    Raises:
+        ConfigurationError: an encoding is none.
+    """
+    if not any(spec.mode == "poll" for spec in manifest.streams.values()):
+        return FileLists(settings, manifest)
+    return FilesAndLists(settings, manifest) if manifest.lists else DeclarativeFile(settings, manifest)
 
 
 class DeclarativeFile(TwoWay):
@@ -39,13 +52,35 @@ class DeclarativeFile(TwoWay):
         return self._files.discover(stream)
 
 
+class FilesAndLists(DeclarativeFile):
+    """A folder with files of records, that suppression lists are handed over in as well."""
+
+    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+        super().__init__(settings, manifest)
+        self._lists = FileLists(settings, manifest)
+
+    def check(self) -> None:
+        """Prove that the files can be read and lists be handed over."""
+        super().check()
+        self._lists.check()
+
+    def write_list(self, name: str, entries: Sequence[ListEntry]) -> None:
+        """Hand over the complete list; see `ListWriter.write_list`."""
+        self._lists.write_list(name, entries)
+
+    def readback_list(self, name: str) -> Triples | None:
+        """Return what the system has in force; None: no proof yet."""
+        return self._lists.readback_list(name)
+
+
 class FileReader:
-    """Reads the files of each stream."""
+    """Reads the files of each stream that is polled."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
         self._settings = settings
         self._manifest = manifest
-        self._formats = {name: _format(manifest, name) for name in manifest.streams}
+        self._streams = [spec for spec in manifest.streams.values() if spec.mode == "poll"]
+        self._formats = {spec.name: _format(manifest, spec.name) for spec in self._streams}
 
     def check(self) -> None:
         """Prove that the folder can be used and that the newest file of each stream can be read.
@@ -54,10 +89,10 @@ class FileReader:
             OperatorError: it cannot.
             TransientError: the newest file is still being written, or the disk fails.
         """
-        for name, spec in self._manifest.streams.items():
-            self.folder(name).check(writable=spec.writable)
-            for found in self.whole(name)[-1:]:
-                self.rows(name, found)
+        for spec in self._streams:
+            self.folder(spec.name).check(writable=spec.writable)
+            for found in self.whole(spec.name)[-1:]:
+                self.rows(spec.name, found)
 
     def discover(self, stream: str) -> Json:
         """Return a schema of the rows in the newest file."""

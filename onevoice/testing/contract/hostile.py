@@ -208,19 +208,19 @@ def _fresh(key: str, number: int) -> str:
 
 def _files(subject: Subject) -> Iterator[str]:
     """The same for files: others in their place, cut ones, and bytes of no kind."""
+    if not any(spec.mode == "poll" for spec in subject.manifest.streams.values()):
+        return
+    later = replace(subject, settings=replace(subject.settings, now=_later(subject)))
     with tempfile.TemporaryDirectory() as place:
         for name, change in _FILE_WAYS.items():
             folder = Path(place) / name.replace(" ", "-")
             shutil.copytree(str(subject.settings.values["folder"]), folder)
             for path in (one for one in folder.rglob("*") if one.is_file() and not one.name.startswith(".")):
                 path.write_bytes(change(path.read_bytes()))
-            later = replace(subject.settings, now=_later(subject))
             values = {**subject.settings.values, "folder": str(folder)}
             try:
-                with replace(subject, settings=later).connected(values) as reader:
-                    for stream in subject.manifest.streams:
-                        if isinstance(reader, Reader):
-                            list(reader.read(stream, None))
+                with later.connected(values) as reader:
+                    _read_all(reader, subject)
             except OnevoiceError as error:
                 if _MARK in str(error):
                     yield f"{name}: the error quotes the file"
@@ -229,6 +229,12 @@ def _files(subject: Subject) -> Iterator[str]:
             else:
                 if name == "web pages":
                     yield f"{name}: are not noticed"
+
+
+def _read_all(reader: object, subject: Subject) -> None:
+    for spec in subject.manifest.streams.values():
+        if spec.mode == "poll" and isinstance(reader, Reader):
+            list(reader.read(spec.name, None))
 
 
 def _later(subject: Subject) -> Callable[[], datetime]:

@@ -1,19 +1,21 @@
-"""The connector to the sample call centre: hands over its suppression list and reads the receipt.
+"""Suppression lists as files, without code: each one that the manifest names is handed over whole and proven.
 
-Calls and do-not-call requests need nothing from here: the call centre publishes them itself.
+The setting `folder` has `inbox/` and `outbox/` in it; see `onevoice.sdk.list_file`.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from onevoice.sdk import ConfigurationError, ListEntry, Settings
+from onevoice.errors import ConfigurationError
+from onevoice.messages import ListEntry
 from onevoice.sdk.list_file import ListFile, Triples
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
+from onevoice.sdk.ports import Settings
 
 
-class SampleCallCentre:
-    """One call centre's folder for lists."""
+class FileLists:
+    """The lists of one system; its records, if it has any, come by themselves."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
         folder = Path(str(settings.values["folder"]))
@@ -21,16 +23,16 @@ class SampleCallCentre:
         self._where = place(settings.system)
 
     def check(self) -> None:
-        """Prove that lists can be handed over and receipts be read."""
+        """Prove that lists can be handed over and receipts be read; errors as `Connector.check`."""
         for one in self._lists.values():
             one.check()
 
     def write_list(self, name: str, entries: Sequence[ListEntry]) -> None:
-        """Hand over the complete list."""
+        """Hand over the complete list; see `ListWriter.write_list`."""
         self._list(name).write(entries)
 
     def readback_list(self, name: str) -> Triples | None:
-        """Return what the call centre has in force; None: no proof yet."""
+        """Return what the system has in force; None: no proof yet."""
         return self._list(name).read()
 
     def close(self) -> None:
