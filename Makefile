@@ -45,6 +45,10 @@ help: ## Print the targets
 	UV_PROJECT_ENVIRONMENT=.venv-bench-decisions $(UV) sync --quiet --frozen --no-default-groups --group bench-decisions
 	@touch $@
 
+.venv-browser/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-browser $(UV) sync --quiet --frozen --group browser
+	@touch $@
+
 .venv-docs/.stamp: $(LOCK) | $(filter .venv-uv/%,$(UV))
 	UV_PROJECT_ENVIRONMENT=.venv-docs $(UV) sync --quiet --frozen --no-default-groups --group docs
 	@touch $@
@@ -74,7 +78,7 @@ down: setup ## End what `make up` started
 
 .PHONY: test
 test: setup servers ## Run the unit and integration tests on private servers
-	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/systems $(PARALLEL) $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/browser --ignore=tests/systems $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-airflow
 test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a real Airflow (.venv-airflow)
@@ -96,6 +100,11 @@ test-systems: setup ## Run connectors and the walk against real third-party syst
 	@scripts/install-servers systems
 	for system in tests/systems/requirements/*.txt; do scripts/system-env "$$(basename "$$system" .txt)"; done
 	.venv/bin/python -m pytest tests/systems $(PYTEST_ARGS)
+
+.PHONY: test-browser
+test-browser: .venv-browser/.stamp ## Use the customer's own page in a real browser (Debian's Chromium)
+	@scripts/install-servers browser
+	.venv-browser/bin/python -m pytest tests/browser $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: setup ## Check style, imports between rooms, scripts and the lock file
@@ -141,4 +150,4 @@ docs: setup .venv-docs/.stamp ## Write the reference from the code and build the
 
 .PHONY: clean
 clean: ## Remove environments and caches (not data)
-	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-bench-identity .venv-bench-decisions .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site
+	rm -rf .venv .venv-uv .venv-airflow .venv-bench .venv-bench-identity .venv-bench-decisions .venv-browser .venv-docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache site
