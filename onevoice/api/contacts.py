@@ -14,10 +14,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from onevoice.api.caller import AnyCaller
 from onevoice.api.problem import ProblemError
+from onevoice.api.wiring import ActsHere
 from onevoice.consent import Answer
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Channel, RecordRef
-from onevoice.workers.acts import HUB, Acts
+from onevoice.workers.acts import HUB
 from onevoice.workers.contacts import Contacts, Offered, Redeemed, Wish, point_of
 from onevoice.workers.customers.reference import parse_reference
 
@@ -115,12 +116,6 @@ async def _contacts(request: Request) -> Contacts:
     return contacts
 
 
-async def _acts(request: Request) -> Acts:
-    acts: Acts = request.app.state.acts
-    return acts
-
-
-ActsHere = Annotated[Acts, Depends(_acts)]
 ContactsHere = Annotated[Contacts, Depends(_contacts)]
 
 

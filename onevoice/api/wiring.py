@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from onevoice.api.problem import ProblemError, overloaded
+from onevoice.workers.acts import Acts
 from onevoice.workers.customers import Customers
 from onevoice.workers.decisions.desk import Desk
 from onevoice.workers.hub import Hub
@@ -55,6 +56,11 @@ async def _customers(request: Request) -> Customers:
     return customers
 
 
+async def _acts(request: Request) -> Acts:
+    acts: Acts = request.app.state.acts
+    return acts
+
+
 async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
@@ -78,5 +84,6 @@ def configured(hub: Hub, system: str) -> str:
 
 HubHere = Annotated[Hub, Depends(_hub)]
 CustomersHere = Annotated[Customers, Depends(_customers)]
+ActsHere = Annotated[Acts, Depends(_acts)]
 DeskHere = Annotated[Desk, Depends(_desk)]
 FuseHere = Annotated[Fuse, Depends(_fuse)]

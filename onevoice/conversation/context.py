@@ -82,10 +82,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffersNow:
-    """What may be offered at this moment, the best first, or why nothing is."""
+    """What may be offered at this moment, the best first, or why nothing is; and the question that waits, if any."""
 
     offers: Sequence[Json] = ()
     withheld: str | None = None
+    question: Json | None = None
 
 
 def known_context(
@@ -211,7 +212,7 @@ def _value(value: Value) -> Json:
 
 
 def _offers(now: OffersNow) -> Json:
-    return {"offers": list(now.offers), "offers_withheld": now.withheld}
+    return {"offers": list(now.offers), "offers_withheld": now.withheld, "question": now.question}
 
 
 def _interaction(entry: Entry) -> Json:

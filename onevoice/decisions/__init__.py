@@ -1,6 +1,6 @@
 """Decisions: rules and decision tables, offers and their arbitration, experiments, routing."""
 
-from onevoice.decisions.arbitration import ROUTE, Engine, reasons_by_offer
+from onevoice.decisions.arbitration import QUESTION, ROUTE, Engine, reasons_by_offer
 from onevoice.decisions.attribute import Attribute, Kind, checked_facts, fitting_facts
 from onevoice.decisions.case import failing_cases
 from onevoice.decisions.decision import WORDS, Chosen, Decision, Question, Reason, given_by, stored_question
@@ -15,6 +15,7 @@ __all__ = [
     "DOCUMENTS",
     "KINDS",
     "NOTHING_SHOWN",
+    "QUESTION",
     "ROUTE",
     "TOLD",
     "UNFIT_WORDS",

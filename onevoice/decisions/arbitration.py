@@ -20,6 +20,7 @@ from onevoice.decisions.ruleset import Ruleset
 
 RANKED = 5
 ROUTE = "route"
+QUESTION = "question"
 """The kind of question that asks who answers."""
 
 

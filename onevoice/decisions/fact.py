@@ -48,7 +48,10 @@ def hub_attributes(*, tiers: Collection[str], stages: Collection[str]) -> dict[s
         "collection": "a collection case is open",
         "prefers_assisted": "the customer prefers to be served by a person; unknown where nothing was said",
     }
-    lists = {"insights": "outcomes of interactions of kind `insight` within 90 days: what a department found likely"}
+    lists = {
+        "insights": "outcomes of interactions of kind `insight` within 90 days: what a department found likely",
+        "answered": "campaigns and questions that the customer answered or declined, on whatever channel",
+    }
     found = [
         *(Attribute(name=n, kind=Kind.TEXT, words=w, values=frozenset(v)) for n, (w, v) in closed.items()),
         *(Attribute(name=name, kind=Kind.TEXT, words=words) for name, words in texts.items()),

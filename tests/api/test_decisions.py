@@ -382,3 +382,30 @@ def test_who_prefers_to_help_himself_is_not_sent_to_a_person(buyer: Door) -> Non
     assert said.status_code in {200, 201, 202}, said.text
 
     assert ask(buyer, "2", kind="route").json()["route"]["to"] == "help_pages"
+
+
+def test_a_question_that_was_answered_or_declined_once_is_asked_nowhere_else(buyer: Door) -> None:
+    def waits(channel: str) -> Any:
+        return buyer.get(f"/v1/customers/{HIS_PHONE}/context", params={"channel": channel}).json()["question"]
+
+    assert waits("web")["id"] == "satisfaction"
+    asked = ask(buyer, "q1", kind="question", channel="web").json()
+    mail = {"ref": "rec:crm:Contact:003OV0000000A4b", "channel": "email", "purpose": "survey", "thread": "satisfaction"}
+    mail |= {"point": "email:william.marshall@example.com", "content": "How did we do?"}
+    grant = {"kind": "grant", "channel": "email", "purpose": "survey", "record": mail["ref"], "evidence": {"text": "y"}}
+    assert buyer.post("/v1/acts", grant).status_code == 201
+    queued = buyer.post("/v1/contacts", mail).json()["token"]
+    assert report(buyer, asked["id"], "shown", "s1", offer="satisfaction").status_code == 202
+    assert ids(ask(buyer, "q2", kind="question", channel="chat")) == []  # its cap: it was put to him just now
+
+    for event in ("d1", "d1"):
+        assert report(buyer, asked["id"], "declined", event, offer="satisfaction").status_code == 202
+
+    assert waits("web") is None
+    assert waits("phone") is None
+    redeemed = {"token": queued, "point": mail["point"], "purpose": "survey", "content": mail["content"]}
+    refused = buyer.post("/v1/contacts/redeem", redeemed).json()
+    assert not refused["committed"]
+    with buyer.hub.store.transaction() as connection:
+        closed = [row.thread for row in connection.execute(select(act)) if row.reason == "answered"]
+    assert closed == ["satisfaction"]

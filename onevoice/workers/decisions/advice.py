@@ -8,6 +8,7 @@ from typing import Any
 from onevoice.conversation import OffersNow
 from onevoice.decisions import (
     KINDS,
+    QUESTION,
     ROUTE,
     TOLD,
     WORDS,
@@ -89,11 +90,20 @@ def route_now(decider: Decider, situation: Situation, now: datetime) -> Json:
 
 
 def offers_now(decider: Decider, situation: Situation, now: datetime) -> OffersNow:
-    """Return the offers for a conversation that the customer began, the best first; nothing is kept."""
+    """Return the offers for a conversation that the customer began, the best first, and what may be asked of them.
+
+    Nothing is kept.
+    """
+    ruleset = decider.rules.ruleset
     made = decider.engine.decide(question(decider, situation, now))
-    told = tuple(told_offer(decider.rules.ruleset, chosen) for chosen in made.chosen)
+    told = tuple(told_offer(ruleset, chosen) for chosen in made.chosen)
+    asked = decider.engine.decide(question(decider, situation, now, kind=QUESTION)).chosen
     refused = situation.refused.get("marketing")
-    return OffersNow(offers=told, withheld=f"the gate refuses marketing: {refused}" if refused else None)
+    return OffersNow(
+        offers=told,
+        withheld=f"the gate refuses marketing: {refused}" if refused else None,
+        question=told_offer(ruleset, asked[0]) if asked else None,
+    )
 
 
 def tried(decider: Decider, asked: Question) -> Tried:

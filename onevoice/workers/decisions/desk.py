@@ -16,7 +16,7 @@ import uuid_utils
 from sqlalchemy import Connection, bindparam, select
 
 from onevoice.conversation import Moment
-from onevoice.decisions import ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
+from onevoice.decisions import QUESTION, ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
 from onevoice.decisions.ledger import contacts_at, record_outcome, save_uses, take_turns
 from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.place import free_place
@@ -182,6 +182,20 @@ class Desk:
             is_news, reservation = record_outcome(connection, row)
         state = "waiting" if found is None else "recorded" if is_news else "repeated"
         return OutcomeResult(state=state, reservation=reservation)
+
+    def closed_by(self, decision: UUID, said: Reported) -> str | None:
+        """Return what a decision hangs on, where an outcome answers or declines its question: that is asked no more.
+
+        None where it does not, or the decision is not known.
+        """
+        if said.kind not in ("accepted", "declined"):
+            return None
+        with self.store.transaction() as connection:
+            row = connection.execute(select(decision_table).where(decision_table.c.id == decision)).one_or_none()
+        if row is None or row.question["kind"] != QUESTION:
+            return None
+        anchor: str = row.anchor
+        return anchor
 
     def explain(self, decision: UUID) -> Explained:
         """Make a stored decision again, by the rules and counts that it was made by.

@@ -33,6 +33,7 @@ class Situation:
     taken: tuple[tuple[str, str, int], ...]
 
 
+ANSWERED = "answered"
 _OPEN_ORDERS = ("open", "paid")
 _OPEN_CASES = ("open", "escalated")
 _MONTH, _INSIGHT = timedelta(days=30), timedelta(days=90)
@@ -82,6 +83,7 @@ def customer_facts(
         "last_department": _latest(said, "department"),
         "last_agent": _latest(said, "agent"),
         "insights": sorted({e.details["outcome"] for e in said if _is_insight(e, now)}),
+        "answered": sorted({act.thread for act in acts if act.reason == ANSWERED and act.thread is not None}),
         "prefers_assisted": _prefers_assisted(acts, moment),
     }
 
