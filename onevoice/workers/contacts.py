@@ -7,8 +7,9 @@ the same locks, so that each of them either stops the contact or comes after it.
 
 import hashlib
 import secrets
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -117,10 +118,19 @@ class Contacts:
         """
         asked = Question(channel=channel, purpose=purpose, controller=controller, now=now or self.gate.clock())
         rest = iter(points)
-        while some := list(islice(rest, AT_ONCE)):
-            with self.store.transaction() as connection:
-                answers = self._judge_points(connection, some, asked)
-            yield from ((point, answers[point]) for point in some)
+        lots = iter(lambda: list(islice(rest, AT_ONCE)), [])
+        # The database works on one lot while the gate judges another.
+        with ThreadPoolExecutor(2 if self.store.dialect == "postgresql" else 1) as pool:
+            under_way = deque((some, pool.submit(self._judged, some, asked)) for some in islice(lots, 2))
+            while under_way:
+                points_here, judged = under_way.popleft()
+                answers = judged.result()
+                under_way.extend((some, pool.submit(self._judged, some, asked)) for some in islice(lots, 1))
+                yield from ((point, answers[point]) for point in points_here)
+
+    def _judged(self, points: Sequence[str], asked: Question) -> dict[str, Answer]:
+        with self.store.transaction() as connection:
+            return self._judge_points(connection, points, asked)
 
     def offer(self, wish: Wish, *, content: str, valid: timedelta = TOKEN_VALID) -> Offered:
         """Return the answer and, where it is yes, a token for exactly this customer, point, purpose and content.
