@@ -77,7 +77,7 @@ def refresh(
     listed = {place for place, row in rows.items() if row.listed}
     changed = []
     for place in sorted(place for place in places if place[1] in doubtful):
-        row, because = rows.get(place), truth.get(place)
+        row, because = rows.get(place), truth.get(place) or denied.get(place)
         if not _holds(row, because) and (row is not None or because is not None):
             changed.append(_row(place, because, row))
         (listed.add if because is not None else listed.discard)(place)
@@ -121,16 +121,32 @@ def denied_entries(connection: Connection, gate: Gate, *, channels: Sequence[str
     ]
 
 
-def rebuild_list(connection: Connection, gate: Gate, *, now: datetime) -> frozenset[Place]:
-    """Bring every row to what the acts alone say; return the places that were wrong, which should be none.
+def wrong_places(connection: Connection, gate: Gate) -> dict[Place, frozenset[RecordRef]]:
+    """Return the places at which the rows say something else than the acts, with the records to look at.
 
-    Whoever calls keeps every other writer of acts and records out of the same transaction.
+    Without keeping anybody out, some of them may only have changed meanwhile; `correct` looks again.
     """
     denied = _all_denied(connection, gate, MARKETING, CHANNELS)
     rows = {(row.channel, row.point): row for row in connection.execute(select(suppression_entry)).all()}
-    wrong = {place for place in {*denied, *rows} if not _holds(rows.get(place), denied.get(place))}
-    _save(connection, [_row(place, denied.get(place), rows.get(place)) for place in sorted(wrong)], now)
-    return frozenset(wrong)
+    return {
+        place: frozenset(denied[place].records if place in denied else ())
+        for place in {*denied, *rows}
+        if not _holds(rows.get(place), denied.get(place))
+    }
+
+
+def correct(
+    connection: Connection, gate: Gate, wrong: Mapping[Place, frozenset[RecordRef]], *, now: datetime
+) -> frozenset[Place]:
+    """Bring the rows at some places to what the gate says now; return those that were wrong.
+
+    Whoever calls keeps every other writer of acts and records out of the same transaction.
+    """
+    points = {point for _, point in wrong}
+    holdings = _holdings(connection, points, {record for records in wrong.values() for record in records})
+    before = {place: row.listed for place, row in _rows(connection, wrong).items()}
+    refreshed = refresh(connection, gate, holdings, points, now=now)
+    return frozenset(place for place in wrong if before.get(place, False) != (place in refreshed.listed))
 
 
 def _all_denied(connection: Connection, gate: Gate, purpose: str, channels: Sequence[str]) -> dict[Place, _Denied]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from onevoice.consent import Gate
 from onevoice.consent.holdings import act_of
-from onevoice.consent.lists import Place, rebuild_list
+from onevoice.consent.lists import Place, correct, wrong_places
 from onevoice.messages import Act
 from onevoice.store import Store, keep_out, upsert
 from onevoice.store.tables import act, clock_mark
@@ -80,12 +80,18 @@ def ensure_list(store: Store, gate: Gate) -> None:
 
 
 def doubt_list(store: Store, gate: Gate) -> frozenset[Place]:
-    """Compare the whole suppression list with the acts and correct it; return what was wrong."""
+    """Compare the whole suppression list with the acts and correct it; return what was wrong.
+
+    Opt-outs go on while the acts are read; only what differs is looked at again with everybody else kept out.
+    """
     with store.transaction() as connection:
-        keep_out(connection, _INGEST)
-        wrong = rebuild_list(connection, gate, now=gate.clock())
+        wrong = wrong_places(connection, gate)
+    with store.transaction() as connection:
+        if wrong:
+            keep_out(connection, _INGEST)
+        corrected = correct(connection, gate, wrong, now=gate.clock()) if wrong else frozenset[Place]()
         mark(connection, LIST, gate.clock())
-        return wrong
+        return corrected
 
 
 def _ending(connection: Connection, gate: Gate, since: datetime | None, now: datetime) -> list[Act]:
