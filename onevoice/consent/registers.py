@@ -12,10 +12,13 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from onevoice.messages import ANY, Act, RecordRef
-from onevoice.store import rows_by_keys
+from onevoice.store import hidden, rows_by_keys, upsert
+from onevoice.store.members import IS_POINT
 from onevoice.store.tables import record_key, register_entry, register_load
 
 REGISTER = "register"
+ERASED, KEYED = "erased", "keyed"
+"""The hub's own register: points whose owners had everything erased, known by their keyed hashes."""
 PHONE = "phone:"
 FORMS: Mapping[str, Callable[[str], str]] = {
     "plain": lambda number: number,
@@ -29,12 +32,11 @@ _LISTINGS = uuid.UUID("0197a000-0000-7000-8000-726567697374")
 
 
 def listed_acts(connection: Connection, points: Collection[str]) -> list[Act]:
-    """Return one prohibition for each register that lists one of the points now."""
-    numbers = [point.removeprefix(PHONE) for point in points if point.startswith(PHONE)]
-    loads = connection.execute(select(register_load)).all() if numbers else ()
+    """Return one prohibition for each register that lists one of the points now, that of erased points included."""
+    loads = connection.execute(select(register_load)).all() if points else ()
     found = []
     for load in loads:
-        by_value = {FORMS[load.form](number): number for number in numbers}
+        by_value = _by_value(connection, load.form, points)
         rows = rows_by_keys(
             connection,
             register_entry,
@@ -46,23 +48,51 @@ def listed_acts(connection: Connection, points: Collection[str]) -> list[Act]:
     return sorted(found, key=lambda act: str(act.id))
 
 
+def erase(connection: Connection, point: str, *, now: datetime) -> str | None:
+    """Keep a contact point as erased, by its keyed hash alone; return that, None where the store has no key."""
+    value = hidden(connection, point)
+    if value is None:
+        return None
+    entry = {"register": ERASED, "number": 1, "value": value, "since": now}
+    upsert(connection, register_entry, [entry], key=["register", "number", "value"], update=["since"])
+    load = {
+        "register": ERASED,
+        "number": 1,
+        "form": KEYED,
+        "as_of": now,
+        "loaded_at": now,
+        "told_at": now,
+        "entries": 0,
+    }
+    upsert(connection, register_load, [load], key=["register"])
+    return value
+
+
 def points_held(connection: Connection) -> list[str]:
-    """Return every telephone number that a record carries; none where no register was ever loaded."""
+    """Return every contact point that a record carries; none where nothing is listed anywhere."""
     if connection.execute(select(register_load.c.register).limit(1)).first() is None:
         return []
-    carried = select(record_key.c.key).where(record_key.c.key.like(f"{PHONE}%")).distinct()
+    carried = select(record_key.c.key).where(IS_POINT).distinct()
     return list(connection.execute(carried).scalars())
 
 
-def _act(register: str, number: str, since: datetime) -> Act:
+def _by_value(connection: Connection, form: str, points: Collection[str]) -> dict[str, str]:
+    """Return what a register calls each of the points that it may list."""
+    if form == KEYED:
+        named = ((hidden(connection, point), point) for point in points)
+        return {value: point for value, point in named if value is not None}
+    return {FORMS[form](point.removeprefix(PHONE)): point for point in points if point.startswith(PHONE)}
+
+
+def _act(register: str, point: str, since: datetime) -> Act:
     return Act(
-        id=uuid.uuid5(_LISTINGS, f"{register}|{number}|{since.isoformat()}"),
+        id=uuid.uuid5(_LISTINGS, f"{register}|{point}|{since.isoformat()}"),
         kind="prohibition",
         channel=ANY,
         purpose=ANY,
-        reason=REGISTER,
+        reason=ERASED if register == ERASED else REGISTER,
         time=since,
-        anchor_point=f"{PHONE}{number}",
-        source=RecordRef(system=REGISTER, stream=REGISTER, key=register),
+        anchor_point=point,
+        source=RecordRef(system="hub" if register == ERASED else REGISTER, stream=REGISTER, key=register),
         evidence={"source": register},
     )

@@ -13,6 +13,7 @@ from onevoice.store.bulk import (
 )
 from onevoice.store.engine import Store, open_store
 from onevoice.store.gather import Gathering
+from onevoice.store.keyed import hidden, with_point_key
 from onevoice.store.lease import Lease, keep_out
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "delete_by_keys",
     "delete_pairs",
     "insert_new",
+    "hidden",
     "keep_out",
     "open_store",
     "rows_by_keys",
     "rows_up_to",
     "update_rows",
     "upsert",
+    "with_point_key",
 ]

@@ -15,12 +15,15 @@ from sqlalchemy import Connection, select
 from onevoice.consent import Gate
 from onevoice.consent.gate import PROHIBITING
 from onevoice.consent.lifting import may_lift
+from onevoice.consent.registers import ERASED, erase
 from onevoice.contracts import Contract
 from onevoice.errors import RefusedError
 from onevoice.mapping.times import moment_text
 from onevoice.messages import ANY, Act, Json, RecordRef
 from onevoice.store import Store, keep_out
+from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import contact, record_key, source_record
+from onevoice.workers.customers.reference import holders_of
 from onevoice.workers.ingest import Ingest
 
 STREAM = "act"
@@ -86,8 +89,22 @@ class Acts:
         kept = [self._kept(act, by, roles, now) for act in acts]
         for one in kept:
             _check_point(connection, one)
-        self.ingest.say(connection, kept)
-        return [Stated(act=one, late=_late(connection, one, now)) for one in kept]
+        late = [_late(connection, one, now) for one in kept]
+        told = [self._hidden(connection, one) for one in kept]
+        self.ingest.say(connection, told)
+        erased = {one.anchor_point for one, hid in zip(kept, told, strict=True) if hid is not one and one.anchor_point}
+        if erased:
+            holders = holders_of(connection, erased).values()
+            self.ingest.owe(connection, {customer for some in holders for customer in some})
+        return [Stated(act=one, late=some) for one, some in zip(told, late, strict=True)]
+
+    def _hidden(self, connection: Connection, act: Act) -> Act:
+        """Keep an erased contact point by its keyed hash alone, in the act as well; a hub without a secret cannot."""
+        if act.kind not in PROHIBITING or act.reason != ERASED or act.anchor_point is None:
+            return act
+        lock_names(connection, lock_names_of(points={act.anchor_point}))
+        value = erase(connection, act.anchor_point, now=act.time)
+        return replace(act, anchor_point=f"{ERASED}:{value}") if value is not None else act
 
     def _kept(self, act: Act, by: str, roles: Collection[str], now: datetime) -> Act:
         number = uuid_utils.uuid7()

@@ -13,7 +13,7 @@ from onevoice.consent import ConsentRules, Gate
 from onevoice.errors import OnevoiceError
 from onevoice.identity import Model
 from onevoice.master import Survivorship
-from onevoice.store import Store, open_store
+from onevoice.store import Store, open_store, with_point_key
 from onevoice.workers.catalog import Catalog, load_catalog
 from onevoice.workers.clock import Clock
 from onevoice.workers.delivery import Delivery
@@ -75,6 +75,9 @@ def open_hub(config: Config) -> Hub:
     model = load_model(config)
     survivorship = Survivorship.load(rules / "survivorship.yaml")
     store = open_store(reveal(config.store_url))
+    signing = Signing.load(config)
+    if signing is not None:
+        store = with_point_key(store, signing.point_key)
     if store.dialect == "sqlite":
         store.create_tables()
     try:
@@ -104,7 +107,7 @@ def open_hub(config: Config) -> Hub:
         gate=gate,
         model=model,
         survivorship=survivorship,
-        signing=Signing.load(config),
+        signing=signing,
         worker=worker,
     )
 

@@ -35,11 +35,13 @@ class Signing:
 
     Attributes:
         base: what every link begins with; empty where customers cannot reach the hub.
+        point_key: what erased contact points are hidden under.
     """
 
     base: str
     _link_key: bytes
     _receipt_key: Ed25519PrivateKey
+    point_key: bytes
 
     @classmethod
     def load(cls, config: Config) -> Self | None:
@@ -56,7 +58,7 @@ class Signing:
                 f"hub.secret: use {_LEAST_SECRET} characters or more, such as 'openssl rand -hex 32'"
             )
         receipts = Ed25519PrivateKey.from_private_bytes(_derived(secret, "receipts"))
-        return cls(config.public_url, _derived(secret, "links"), receipts)
+        return cls(config.public_url, _derived(secret, "links"), receipts, _derived(secret, "erased points"))
 
     def url(self, kind: str, number: UUID, *, until: datetime | None = None) -> str:
         """Return the link of a kind to a row; without `until` it holds for ever."""

@@ -47,7 +47,7 @@ _MEANING = {
     "api.port": "its port",
     "api.share_port": "several processes (`onevoice run --role api`) listen on it, and Linux deals the callers out",
     "api.public_url": "where customers reach the hub, behind your TLS; links to their own page begin with it",
-    "hub.secret": "what signs links and receipts; 32 characters or more, to be kept for ever",
+    "hub.secret": "what signs links and receipts and hides erased contact points; 32 characters or more, never changed",
     "operators.<name>.api_key": "the bearer key of a person or of Airflow; the name is the actor in what they decide",
     "operators.<name>.roles": 'what this person may lift: roles of `rules/suppression.yaml`, such as `["legal"]`',
     "identity.trusted": "ids that link two records by themselves, unless much speaks against it (`veto`): some of "

@@ -253,3 +253,24 @@ def test_what_a_decision_reserved_too_long_ago_sends_nothing(door: Door) -> None
     with door.hub.store.transaction() as connection:
         connection.execute(t.offer_use.update().values(expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
     assert not redeem(door, offered["token"]).json()["committed"]
+
+
+def test_an_erased_point_is_known_by_its_keyed_hash_alone_and_freed_by_a_confirmed_yes(door: Door) -> None:
+    erased = {"kind": "prohibition", "channel": "any", "purpose": "any", "reason": "erased", "point": MAIL}
+    state(door, erased)
+    assert ask(door, ref=MAIL, purpose="legal")[1] == ["prohibited"]
+    with door.hub.store.transaction() as connection:
+        kept = [str(row) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+    assert not any(MAIL in row or MAIL.removeprefix("email:") in row for row in kept)
+
+    door.push("crm", "Contact", contact())
+    assert not ask(door, purpose="legal")[0]
+    assert ask(door, channel="phone", point=PHONE, purpose="legal")[0]
+    listed = door.get("/v1/suppressions", params={"channel": "email"}).json()
+    assert [one["point"] for one in listed] == [MAIL.removeprefix("email:")]
+
+    state(door, GRANT | {"point": MAIL, "purpose": "legal"})
+    assert not ask(door, purpose="legal")[0]
+    state(door, GRANT | {"point": MAIL, "purpose": "legal", "evidence": {"text": "Write again", "confirmed": True}})
+    assert ask(door, purpose="legal")[0]
+    assert not ask(door, purpose="service")[0]
