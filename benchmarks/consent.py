@@ -5,7 +5,6 @@ bounces, orders, contacts made, and a register of numbers. Every answer is count
 answer to another question would show.
 """
 
-import gc
 import random
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from onevoice.store import Store, open_store
 from onevoice.store.migrate import upgrade
 from onevoice.testing.servers import PrivatePostgres
 from onevoice.workers.contacts import Contacts, Wish
+from onevoice.workers.memory import settle_memory
 
 RULES = Path(__file__).resolve().parents[1] / "rules"
 _FILL = """
@@ -101,7 +101,7 @@ def main(
                 if statement.strip():
                     connection.exec_driver_sql(statement.replace("%", "%%"))
         table = Table("asked", "addresses", "seconds", "of them in Python", "a second", "answers by their first reason")
-        gc.freeze()
+        settle_memory()
         differing = 0
         for channel, points in (
             ("email", [f"email:p{i}@example.com" for i in range(1, addresses + 1)]),

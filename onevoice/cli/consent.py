@@ -90,6 +90,7 @@ def ask_list(
     from onevoice.errors import ConfigurationError, RefusedError
     from onevoice.messages import Channel
     from onevoice.workers.contacts import Contacts, point_of
+    from onevoice.workers.memory import settle_memory
 
     if channel not in {one.value for one in Channel}:
         raise RefusedError(f"--channel: write one of {', '.join(one.value for one in Channel)}")
@@ -97,6 +98,7 @@ def ask_list(
     try:
         with hub_of(config) as hub, file.open(encoding="utf-8") as lines, to.open("w", newline="") as target:
             contacts = Contacts(store=hub.store, gate=hub.gate)
+            settle_memory()
             writer = csv.writer(target)
             writer.writerow(["point", "may_contact", "because"])
             points = (point_of(line.strip()) for line in lines if line.strip())

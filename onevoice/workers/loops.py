@@ -3,7 +3,6 @@
 A loop survives what passes by itself: it logs the class of error, waits, and goes on where it was.
 """
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from onevoice.workers.decisions.learning import LEARNT, learn
 from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest_line import IngestLine
+from onevoice.workers.memory import settle_memory
 from onevoice.workers.quarantine import keep_dead_letters
 from onevoice.workers.schedule import Schedule
 
@@ -49,7 +49,7 @@ class Loops:
 
     def start(self, roles: frozenset[str]) -> None:
         """Start the loops of the roles: ingest, relay, delivery, schedule."""
-        _settle_memory()
+        settle_memory()
         if "ingest" in roles:
             self._run("ingest", self._ingest)
             self._run("quarantine", self._quarantine)
@@ -179,13 +179,3 @@ class Loops:
             with self.hub.store.transaction() as connection:
                 upsert(connection, worker_table, [row], key=["name"], update=["role", "heartbeat_at"])
             self.stop.wait(HEARTBEAT_SECONDS)
-
-
-def _settle_memory() -> None:
-    """Keep the garbage collector from looking again and again at what lives as long as the process.
-
-    A batch makes some hundred thousand values and hardly a circle; a tenth of ingest's time went into looking for them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
