@@ -148,16 +148,23 @@ class Mapping:
         """
         return tuple([look(data) for look in self._observers])
 
-    def to_source(self, canonical: Json, permissions: Table[tuple[str, str], Permission], lane: Lane) -> dict[str, Any]:
+    def to_source(
+        self,
+        canonical: Json,
+        permissions: Table[tuple[str, str], Permission],
+        lane: Lane,
+        gaps: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Return the value of each source path that this lane writes; what is absent or unknown is left out.
 
         Args:
             canonical: the record as it should be.
             permissions: (channel, purpose) -> permission; what is missing counts as unknown.
             lane: the suppression lane renders the permissions alone, the record lane everything else.
+            gaps: takes source path -> reason of each value that the mapping has no way to write; the rest is written.
 
         Raises:
-            RecordError: a canonical value is in no table of the mapping.
+            RecordError: a canonical value is in no table of the mapping, and no `gaps` were given.
         """
         if lane is Lane.SUPPRESSION:
             sinks = ((sink, permissions.get((sink.channel, sink.purpose))) for sink in self._sinks)
@@ -166,7 +173,13 @@ class Mapping:
         fields = {}
         for step in self._writers:
             value = _whole(step, flat) if step.parts else flat.get(step.path)
-            written = None if value is None or value == "" else step.write(value)
+            try:
+                written = None if value is None or value == "" else step.write(value)
+            except RecordError as error:
+                if gaps is None:
+                    raise
+                gaps[step.sources[0]] = str(error)
+                continue
             if written is not None:
                 fields[step.sources[0]] = written
         return fields

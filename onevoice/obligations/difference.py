@@ -15,10 +15,15 @@ Read = Callable[[Json, str], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """The fields to write, and the system's last own value of each."""
+    """The fields to write, and the system's last own value of each.
+
+    Attributes:
+        gap: why a value cannot be written that way; empty when all can.
+    """
 
     fields: Json
     replaced: Json
+    gap: str = ""
 
 
 def owed_fields(

@@ -58,12 +58,17 @@ PROOF_POLL_SECONDS = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class _Task:
-    """One record to be brought up to date; its marks as they were, and as they were noted for this write."""
+    """One record to be brought up to date; its marks as they were, and as they were noted for this write.
+
+    Attributes:
+        gap: why a value cannot be written at all; empty when all can.
+    """
 
     due: Due
     change: Change
     marks_before: Marks
     marks_sending: Marks
+    gap: str
 
 
 @dataclass(slots=True)
@@ -154,7 +159,9 @@ class Delivery:
             records = load_records(connection, set(refs.values()))
             changes = self._owed(connection, stream, lane, records, marks)
             denials = _denials(stream) if lane is Lane.SUPPRESSION else {}
-            tasks, settled, early, absent = [], [], [], []
+            tasks, early, absent = [], [], []
+            settled: list[Due] = []
+            gaps: dict[str, list[Due]] = defaultdict(list)
             for due in dues:
                 ref = refs[due.work]
                 record = records.get(ref)
@@ -163,13 +170,15 @@ class Delivery:
                 elif lane is Lane.RECORD and _behind(record, marks[ref]):
                     early.append(due)
                 elif not changes[ref].fields:
-                    settled.append(due)
+                    (gaps[changes[ref].gap] if changes[ref].gap else settled).append(due)
                 else:
                     noted = _sending(record, changes[ref], marks[ref], denials)
                     key = stream.source_key(ref.key)
-                    tasks.append(_task(due, record, key, changes[ref].fields, marks[ref], noted))
+                    tasks.append(_task(due, record, key, changes[ref], marks[ref], noted))
                     marks[ref] = marks[ref] | noted
             close(connection, settled + absent, now=now)
+            for gap, some in gaps.items():
+                fail(connection, some, reason=_of_mapping(gap), state="refused", now=now, retry_seconds=0.0)
             soon = now + timedelta(seconds=SOON_SECONDS)
             put_back(connection, early, reason="waits until the last write has been read back", until=soon)
             # Noted before sending, so that a read which overtakes the answer is known as an echo.
@@ -264,7 +273,10 @@ class Delivery:
                 wrong = _prove(stream, task, result, found.get(task.change.key), fields)
                 if wrong is None:
                     _disown(connection, stream, task, found[task.change.key], fields, now)
-                    done.append(task.due)
+                    if task.gap:
+                        failed[_of_mapping(task.gap), "refused", 0.0].append(task.due)
+                    else:
+                        done.append(task.due)
                 else:
                     failed[wrong].append(task.due)
             save_marks(connection, marks, now)
@@ -460,13 +472,18 @@ def _behind(record: Record, marks: dict[str, Json]) -> bool:
     return any(mark.get("version", "") > record.sequence for mark in marks.values())
 
 
-def _task(due: Due, record: Record, key: str, fields: Json, marks: Marks, noted: Marks) -> _Task:
+def _task(due: Due, record: Record, key: str, now: Owed, marks: Marks, noted: Marks) -> _Task:
     return _Task(
         due=due,
-        change=_change(key, record.sequence, fields),
-        marks_before={path: marks[path] for path in fields if path in marks},
+        change=_change(key, record.sequence, now.fields),
+        marks_before={path: marks[path] for path in now.fields if path in marks},
         marks_sending=noted,
+        gap=now.gap,
     )
+
+
+def _of_mapping(gap: str) -> str:
+    return f"{gap}; add it to the mapping, then 'onevoice obligation resend'"
 
 
 def _change(key: str, version: str, fields: Json) -> Change:

@@ -1,6 +1,7 @@
 """Oblige: where what a system knows of a customer differs from what is true now, it is owed the difference."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from onevoice.consent import Gate, Holding
@@ -46,7 +47,8 @@ def works_at(
     stream = catalog.part_of(record.ref)
     if stream is not None and stream.writable and not record.deleted and record.payload is not None:
         for lane in lanes:
-            if owed(record, stream, lane, golden, holding, marks, gate).fields:
+            now = owed(record, stream, lane, golden, holding, marks, gate)
+            if now.fields or now.gap:  # a gap of the mapping is told where it is owed, not where it came from
                 yield Work(system=record.ref.system, lane=lane, stream=record.ref.stream, target=record.ref.key)
 
 
@@ -88,25 +90,27 @@ def owed(
     """
     mapping = stream.mapping
     payload = record.payload or {}
+    gaps: dict[str, str] = {}
     if lane is Lane.RECORD:
-        wanted = mapping.to_source(golden, {}, lane)
+        wanted = mapping.to_source(golden, {}, lane, gaps)
         for path in stream.set_aside(payload):  # nothing is written over what waits for a person
             wanted.pop(path, None)
     elif holding is None or not (holding.acts or marks):
         return NOTHING
     else:
         wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record.ref), lane)
-    return owed_fields(
+    found = owed_fields(
         wanted,
         mapping.difference(
             payload, {path: wanted[path] for path in wanted if not _is_kept(stream, path, payload, marks)}
         ),
         payload,
         marks,
-        writable=mapping.writable_paths(lane),
+        writable=mapping.writable_paths(lane) - gaps.keys(),
         if_empty=mapping.if_empty,
         read=mapping.read_source,
     )
+    return replace(found, gap="; ".join(gaps.values())) if gaps else found
 
 
 def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -> bool:
