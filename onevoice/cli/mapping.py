@@ -261,7 +261,7 @@ def failing_cases(one: Linted) -> list[str]:
 
     results = run_tests(one.file, source=one.source, canonical=one.canonical, region=one.region, others=one.others)
     return [
-        f"{_place(one.file.path)}:{result.line}: {result.name}: {problem}"
+        f"{_place(result.file)}:{result.line}: {result.name}: {problem}"
         for result in results
         for problem in result.problems
     ]
@@ -325,7 +325,10 @@ def _file_of(config: "Config", system: str, path: Path) -> Linted:
         raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file")
-    return Linted.of(read_mapping(path, system), Contracts(config.root / "schemas"), chosen.connector, chosen.region)
+    base = config.root / "mappings" / chosen.connector / path.name
+    over = path.resolve().parent == config.root / "mappings" / system and base.is_file()
+    file = read_mapping(path, system, base if over else None)
+    return Linted.of(file, Contracts(config.root / "schemas"), chosen.connector, chosen.region)
 
 
 def _parts(one: Linted) -> "list[tuple[Mapping, Contract]]":
@@ -380,17 +383,12 @@ def _first_test(one: Linted) -> dict[str, Any]:
 def _show_in(one: Linted, mapping: "Mapping", ending: str, mapped: "Mapped") -> None:
     from onevoice.mapping import flatten
 
-    lines = one.file.path.read_text(encoding="utf-8").splitlines()
+    told = [*flatten(mapped.canonical).items()]
+    told += [(f"acts[{flag.channel}/{flag.purpose}]", flag.observed or "no act") for flag in mapped.flags]
     rows = []
-    for path, value in flatten(mapped.canonical).items():
-        line = _line(one.file, path)
+    for path, value in told:
         origin = ", ".join(mapped.origins.get(path, ())) or "-"
-        rows.append((path, value, origin, f"{line}: {lines[line - 1].strip()}" if line else "-"))
-    for flag in mapped.flags:
-        path = f"acts[{flag.channel}/{flag.purpose}]"
-        line = _line(one.file, path)
-        origin = ", ".join(mapped.origins.get(path, ())) or "-"
-        rows.append((path, flag.observed or "no act", origin, f"{line}: {lines[line - 1].strip()}" if line else "-"))
+        rows.append((path, value, origin, _rule_of(one.file, path)))
     table([mapping.to, "", "from", "rule"], rows, title=f"in, by {_place(one.file.path)}{ending}")
 
 
@@ -414,12 +412,17 @@ def _show_out(mapping: "Mapping", mapped: "Mapped", record: dict[str, Any]) -> N
     table(["field", "written", "in the record", ""], rows, title="and back")
 
 
-def _line(file: "MappingFile", path: str) -> int | None:
+def _rule_of(file: "MappingFile", path: str) -> str:
     """Return the line of the rule that fills a canonical path, or of the rule for the object that holds it."""
     candidates = [path]
     while "." in candidates[-1]:
         candidates.append(candidates[-1].rpartition(".")[0])
-    return next((file.marks["fields", p][0] for p in candidates if ("fields", p) in file.marks), None)
+    key = next((("fields", p) for p in candidates if ("fields", p) in file.marks), None)
+    if key is None:
+        return "-"
+    where, line, _ = file.place(key)
+    text = where.read_text(encoding="utf-8").splitlines()[line - 1].strip()
+    return f"{line}: {text}" if where == file.path else f"{where.parent.name}/{where.name}:{line}: {text}"
 
 
 def _place(path: Path) -> Path:

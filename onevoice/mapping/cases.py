@@ -6,6 +6,7 @@ be printed where values may not.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -46,11 +47,12 @@ class CaseResult:
     """What became of one test.
 
     Attributes:
-        line: where the case stands in the file.
+        file, line: where the case stands.
         problems: empty when the case holds.
     """
 
     name: str
+    file: Path
     line: int
     problems: tuple[str, ...]
 
@@ -75,7 +77,8 @@ def run_tests(
     return [
         CaseResult(
             name=str(case["name"]),
-            line=file.marks["tests", at][0],
+            file=file.place(("tests", at))[0],
+            line=file.place(("tests", at))[1],
             problems=tuple(_run(parts, case, source)),
         )
         for at, case in enumerate(file.tests)

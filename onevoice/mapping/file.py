@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from onevoice.errors import ConfigurationError
-from onevoice.mapping.layout import CONTRACTS, check_layout, problem_at
+from onevoice.mapping.layout import CONTRACTS, check_layout, check_override, problem_at
+from onevoice.mapping.overriding import merge_documents, merge_marks
 from onevoice.mapping.positions import Marks, load_yaml
 from onevoice.mapping.rule import FlagRule, Rule, RuleProblem, parse_rule
 from onevoice.messages import PARTY_TYPES, Json
@@ -24,6 +25,7 @@ class MappingFile:
 
     Attributes:
         path: the file, for messages.
+        base, inherited: where `path` is an installation's, the connector's file under it and the keys that it says.
         system: the system (or connector) that it is loaded for, for messages.
         to: canonical type.
         key, version, occurred_at: source paths of the record's key, its version and the time its values date from.
@@ -40,6 +42,8 @@ class MappingFile:
     """
 
     path: Path
+    base: Path | None = None
+    inherited: frozenset[Any] = frozenset()
     system: str
     stream: str
     to: str
@@ -65,6 +69,17 @@ class MappingFile:
         """Return what messages call the mapping: system, stream and, where there are several, which of them."""
         return f"{self.system} {self.stream}" + (f"#{self.slot}" if self.slot else "")
 
+    @property
+    def functions_folder(self) -> Path:
+        """Return where the `functions.py` of its rules is."""
+        return _functions_folder(self.path, self.base)
+
+    def place(self, key: tuple[Any, ...]) -> tuple[Path, int, int]:
+        """Return file, line and column of a key, or of the nearest one that holds it."""
+        while key not in self.marks:
+            key = key[:-1]
+        return self.base if self.base is not None and key in self.inherited else self.path, *self.marks[key]
+
 
 def load_mappings(root: Path, connector: str, system: str) -> dict[str, MappingFile]:
     """Return the mappings of a system by stream; `root/<system>/` overrides `root/<connector>/` file by file.
@@ -72,19 +87,32 @@ def load_mappings(root: Path, connector: str, system: str) -> dict[str, MappingF
     Raises:
         ConfigurationError: there is no mapping at all, or a file is malformed; the message has file:line:column.
     """
-    files = {file.stem: file for folder in (connector, system) for file in sorted((root / folder).glob("*.yaml"))}
+    bases, overs = ({file.stem: file for file in sorted((root / name).glob("*.yaml"))} for name in (connector, system))
+    files = bases | overs
     if not files:
         raise ConfigurationError(f"no mapping in {root / connector}: write {root / connector}/<stream>.yaml")
-    return {stem: read_mapping(file, system) for stem, file in files.items()}
+    return {stem: read_mapping(file, system, bases.get(stem)) for stem, file in files.items()}
 
 
-def read_mapping(path: Path, system: str) -> MappingFile:
+def read_mapping(path: Path, system: str, base: Path | None = None) -> MappingFile:
     """Return one mapping file.
+
+    Args:
+        path: the file.
+        system: the system (or connector) that it is loaded for.
+        base: the connector's file, where `path` says what is otherwise in one installation.
 
     Raises:
         ConfigurationError: it is malformed; the message has file:line:column and what to write.
     """
     document, marks = load_yaml(path.read_text(encoding="utf-8"), str(path))
+    inherited: frozenset[Any] = frozenset()
+    if base is not None and base != path:
+        read_mapping(base, system)  # what is wrong there is told as that file's
+        standing, places = load_yaml(base.read_text(encoding="utf-8"), str(base))
+        check_override(document, path, marks)
+        document = merge_documents(standing, document)
+        marks, inherited = merge_marks(places, marks)
     check_layout(document, path, marks)
     rules = _rules(path, document, marks)
     also = document.get("also") or {}
@@ -92,6 +120,8 @@ def read_mapping(path: Path, system: str) -> MappingFile:
     every = [*rules, *(rule for own in slots.values() for rule in own)]
     main = MappingFile(
         path=path,
+        base=base,
+        inherited=inherited,
         system=system,
         stream=document["stream"],
         to=document["to"],
@@ -104,7 +134,7 @@ def read_mapping(path: Path, system: str) -> MappingFile:
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         ignore=document.get("ignore") or {},
         tests=document.get("tests") or [],
-        version_id=_content_hash(document, _functions(path, every)),
+        version_id=_content_hash(document, _functions(_functions_folder(path, base), every)),
         marks=marks,
     )
     return replace(main, also={name: _slot(main, name, also[name], own) for name, own in slots.items()})
@@ -125,6 +155,7 @@ def _slot(main: MappingFile, name: str, slot: Json, rules: Sequence[Rule | FlagR
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         tests=[],
         marks={key[2:]: mark for key, mark in main.marks.items() if key[:2] == at},
+        inherited=frozenset(key[2:] for key in main.inherited if key[:2] == at),
     )
 
 
@@ -145,9 +176,13 @@ def _rule_at(path: Path, field: Any, spec: Any, marks: Marks, at: tuple[str, ...
         raise problem_at(path, marks, (*at, "fields", field, *problem.key), f"{field}: {problem}") from None
 
 
-def _functions(path: Path, rules: Sequence[Rule | FlagRule]) -> str:
+def _functions_folder(path: Path, base: Path | None) -> Path:
+    return base.parent if base is not None and not (path.parent / "functions.py").is_file() else path.parent
+
+
+def _functions(folder: Path, rules: Sequence[Rule | FlagRule]) -> str:
     """Return the code that rules call, since a change of it changes the mapping; lint says where it is missing."""
-    place = path.parent / "functions.py"
+    place = folder / "functions.py"
     called = any(isinstance(rule, Rule) and rule.python for rule in rules)
     return place.read_text(encoding="utf-8") if called and place.is_file() else ""
 

@@ -48,6 +48,19 @@ def check_layout(document: Any, path: Path, marks: Marks) -> None:
     _check_cases(document.get("tests") or [], path, marks)
 
 
+def check_override(document: Any, path: Path, marks: Marks) -> None:
+    """Return when the document may stand over a connector's mapping file; what it gives is checked with the rest.
+
+    Raises:
+        ConfigurationError: it may not; the message has file:line:column.
+    """
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            f"{path}:1:1: a mapping file is a YAML mapping; write what is otherwise in this system"
+        )
+    _check_known(document, KEYS, (), path, marks)
+
+
 def problem_at(path: Path, marks: Marks, key: tuple[Any, ...], message: str) -> ConfigurationError:
     """Return the error with line and column of the nearest key that the file has."""
     while key not in marks:

@@ -96,7 +96,7 @@ def _part_problems(rule: Rule, target: Json) -> Iterator[Finding]:
 def _function_problems(rule: Rule, name: str, file: MappingFile, source: Json, target: Json) -> Iterator[Finding]:
     at = ("fields", str(rule.target), "python")
     try:
-        takes, gives = declared_types(load_function(file.path.parent, name))
+        takes, gives = declared_types(load_function(file.functions_folder, name))
     except ValueError as error:
         yield Finding(at, "type-clash", str(error))
         return

@@ -36,8 +36,5 @@ class Finding:
 
 def place(file: MappingFile, finding: Finding) -> Problem:
     """Return the problem with line and column of the nearest key that the file has."""
-    key = finding.key
-    while key not in file.marks:
-        key = key[:-1]
-    line, column = file.marks[key]
-    return Problem(file=str(file.path), line=line, column=column, rule=finding.rule, message=finding.message)
+    path, line, column = file.place(finding.key)
+    return Problem(file=str(path), line=line, column=column, rule=finding.rule, message=finding.message)

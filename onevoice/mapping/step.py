@@ -166,7 +166,7 @@ def _only_when(holds: Callable[[Json], bool], get: Read) -> Read:
 
 def _function(rule: Rule, name: str, file: MappingFile) -> Read:
     try:
-        function = load_function(file.path.parent, name)
+        function = load_function(file.functions_folder, name)
     except ValueError as error:
         raise ConfigurationError(f"{file.path}: {rule.target}: {error}") from None
     readers = [make_reader(path) for path in rule.reads]

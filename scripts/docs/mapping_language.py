@@ -140,7 +140,9 @@ def mapping_page(root: Path) -> str:
     return page(
         "The mapping language",
         "One YAML file for each connector and stream, `mappings/<connector>/<stream>.yaml`; a file in "
-        "`mappings/<system>/` takes its place for one installation. It is declared once and runs both ways.",
+        "`mappings/<system>/` says over it what is otherwise in one installation: rules, reasons and what stands under "
+        "`also` key by key, an empty value takes one away, everything else whole. It is declared once and runs both "
+        "ways.",
         "## The file",
         table(
             ["key", "needed", "meaning"],

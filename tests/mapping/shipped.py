@@ -20,6 +20,12 @@ class Shipped:
     canonical: Contract
     mapping: Mapping
 
+    @property
+    def others(self) -> dict[str, Contract]:
+        """The contracts of what else its records give."""
+        contracts = Contracts(ROOT / "schemas")
+        return {slot.to: contracts.canonical(slot.to) for slot in self.file.also.values()}
+
     def __str__(self) -> str:
         return f"{self.connector}/{self.file.stream}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onevoice.errors import ConfigurationError
-from onevoice.mapping import load_mappings, read_mapping
+from onevoice.mapping import MappingFile, load_mappings, read_mapping
 
 HEAD = "stream: Contact\nto: person\nkey: Id\nversion: Stamp\nfields:\n"
 
@@ -80,6 +80,49 @@ def test_file_of_the_system_overrides_that_of_the_connector(tmp_path: Path) -> N
     write(tmp_path / "crm", HEAD + "  name.given: B\n")
     assert load_mappings(tmp_path, "vendor", "crm")["Contact"].rules[0].source == "B"
     assert load_mappings(tmp_path, "vendor", "other")["Contact"].rules[0].source == "A"
+
+
+VENDOR = (
+    HEAD.replace("to: person", "to: person\nwritable: true")
+    + "  name.given: A\n  name.family: {from: B, write: if-empty}\n  language: L\n"
+    + "also:\n  partner:\n    to: person\n    fields:\n      name.given: P\n      name.family: Q\n"
+    + "ignore: {C: not needed, D: not needed}\ntests:\n  - {name: x, in: {}, canonical: {}}\n"
+)
+
+
+def overridden(folder: Path, over: str) -> MappingFile:
+    write(folder / "vendor", VENDOR)
+    write(folder / "crm", over)
+    return load_mappings(folder, "vendor", "crm")["Contact"]
+
+
+def test_an_installation_says_only_what_is_otherwise(tmp_path: Path) -> None:
+    over = "fields:\n  name.given: G\n  language:\n  gender: {value: other}\nignore: {C: , E: theirs alone}\n"
+    over += "also:\n  partner:\n    fields: {name.family: R}\n"
+    file = overridden(tmp_path, over)
+    assert {str(rule.target): rule.source for rule in file.rules} == {
+        "name.given": "G",
+        "name.family": "B",
+        "gender": None,
+    }
+    assert [rule.source for rule in file.also["partner"].rules] == ["P", "R"]
+    assert file.ignore == {"D": "not needed", "E": "theirs alone"}
+    assert (file.writable, len(file.tests)) == (True, 1)
+    assert file.version_id != load_mappings(tmp_path, "vendor", "other")["Contact"].version_id
+    assert overridden(tmp_path, "writable: false\n").writable is False
+
+
+def test_a_problem_is_told_at_the_file_that_says_it(tmp_path: Path) -> None:
+    file = overridden(tmp_path, "# ours\nfields:\n  name.given: G\ntests: []\n")
+    assert file.place(("fields", "name.given")) == (tmp_path / "crm/Contact.yaml", 3, 3)
+    vendor, line, _ = file.place(("fields", "name.family", "write"))
+    assert vendor == tmp_path / "vendor/Contact.yaml"
+    assert VENDOR.splitlines()[line - 1] == "  name.family: {from: B, write: if-empty}"
+    assert file.also["partner"].place(("fields", "name.given"))[0] == tmp_path / "vendor/Contact.yaml"
+    with pytest.raises(ConfigurationError, match=r"crm/Contact.yaml:2:24: name.gven"):
+        overridden(tmp_path, "fields:\n  name.gven: {from: G, as: txt}\n")
+    with pytest.raises(ConfigurationError, match="did you mean `fields`"):
+        overridden(tmp_path, "feilds:\n  name.given: G\n")
 
 
 def test_connector_without_mapping_is_named(tmp_path: Path) -> None:

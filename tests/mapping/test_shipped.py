@@ -41,12 +41,13 @@ def mapping_of(name: str) -> Mapping:
 
 @pytest.mark.parametrize("one", SHIPPED, ids=str)
 def test_mapping_has_no_lint_problem(one: Shipped) -> None:
-    assert [str(problem) for problem in lint(one.file, one.source.schema, one.canonical.schema)] == []
+    others = {to: contract.schema for to, contract in one.others.items()}
+    assert [str(problem) for problem in lint(one.file, one.source.schema, one.canonical.schema, others)] == []
 
 
 @pytest.mark.parametrize("one", SHIPPED, ids=str)
 def test_cases_in_the_file_hold(one: Shipped) -> None:
-    results = run_tests(one.file, source=one.source, canonical=one.canonical, region=REGION)
+    results = run_tests(one.file, source=one.source, canonical=one.canonical, region=REGION, others=one.others)
     assert results
     assert {result.name: result.problems for result in results if result.problems} == {}
 
