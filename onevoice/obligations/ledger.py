@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, delete, func, select, update
 
 from onevoice.messages import Lane, Work
-from onevoice.store import rows_by_keys, update_rows, upsert
+from onevoice.store import give_notice, rows_by_keys, update_rows, upsert
 from onevoice.store.tables import obligation, system_state
 
 KEY = ("system", "lane", "stream", "target")
 MAX_RETRY_SECONDS = 3600.0
+URGENT_NOTICE = "onevoice_urgent"
+"""Given on the store when suppressions become due."""
 _TAKEN = (*KEY, "generation")
 _READ = (*_TAKEN, "state", "attempts", "requested_at", "next_attempt_at", "announced_until")
 _IN_DOUBT = "obligation.state = 'in_doubt'"
@@ -65,6 +67,8 @@ def request(connection: Connection, works: Iterable[Work], *, now: datetime, cau
             "attempts": f"case when {_OPEN} then obligation.attempts else 0 end",
         },
     )
+    if any(row["lane"] == Lane.SUPPRESSION.value for row in rows):
+        give_notice(connection, URGENT_NOTICE)  # the other lane is announced at its own pace
     return len(rows)
 
 

@@ -15,6 +15,7 @@ from onevoice.store.engine import Store, open_store
 from onevoice.store.gather import Gathering
 from onevoice.store.keyed import hidden, with_point_key
 from onevoice.store.lease import Lease, keep_out
+from onevoice.store.notice import give_notice, listening
 
 __all__ = [
     "Gathering",
@@ -24,9 +25,11 @@ __all__ = [
     "count_by_key",
     "delete_by_keys",
     "delete_pairs",
+    "give_notice",
     "insert_new",
     "hidden",
     "keep_out",
+    "listening",
     "open_store",
     "rows_by_keys",
     "rows_up_to",

@@ -16,7 +16,8 @@ from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
 from onevoice.config import LEARN_SECONDS
 from onevoice.errors import OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane, Work
-from onevoice.store import upsert
+from onevoice.obligations.ledger import URGENT_NOTICE
+from onevoice.store import listening, upsert
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.decisions.learning import LEARNT, learn
 from onevoice.workers.fault import place_of
@@ -31,6 +32,8 @@ DELIVERY_MESSAGES = 4
 IDLE_SECONDS = 0.05
 GATHER_SECONDS = 1.0
 """Record writes are announced this often, so that a system gets them in batches; suppressions never wait for it."""
+LOOK_SECONDS = 0.25
+"""What becomes due by the clock is found within this; what is asked for now is told at once, where the store can."""
 EVENT_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
@@ -119,13 +122,14 @@ class Loops:
 
     def _relay(self) -> None:
         records_at = 0.0
-        while not self.stop.is_set():
-            with_records = time.monotonic() >= records_at
-            announced = self.hub.relay.relay(tuple(Lane) if with_records else (Lane.SUPPRESSION,))
-            if with_records:
-                records_at = time.monotonic() + GATHER_SECONDS
-            if not announced:
-                self.stop.wait(IDLE_SECONDS)
+        with listening(self.hub.store, URGENT_NOTICE, lambda _: self.stop.wait(IDLE_SECONDS)) as wait:
+            while not self.stop.is_set():
+                with_records = time.monotonic() >= records_at
+                announced = self.hub.relay.relay(tuple(Lane) if with_records else (Lane.SUPPRESSION,))
+                if with_records:
+                    records_at = time.monotonic() + GATHER_SECONDS
+                if not announced:
+                    wait(LOOK_SECONDS)
 
     def _tell(self) -> None:
         while not self.stop.is_set():
