@@ -97,7 +97,7 @@ def _measured(ground: Ground, console: Console, seconds: int, customers: int, pr
         task = progress.add_task("customers made present", total=len(told))
         _write_rules(ground.root / "rules")
         ground.load(told, lambda done: progress.update(task, completed=done))
-    place = ground.hub("doors", ())
+    place = ground.hub("doors", (), ())
     key, port = secrets.token_hex(16), free_port()
     _open_doors(place.config, key, port)
     with psycopg.connect(place.dsn) as connection:

@@ -37,7 +37,7 @@ _SYNC_MAY_TAKE = timedelta(hours=2)
 _RECONCILE_MAY_TAKE = timedelta(hours=12)
 _WATCH_MAY_TAKE = timedelta(seconds=45)
 _LEARN_MAY_TAKE = timedelta(hours=1)
-_PATIENCE: Mapping[str, Any] = {
+_PATIENCE: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=15),

@@ -7,6 +7,7 @@ being released, and what does not lint, or fails its tests, is never released.
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -57,12 +58,16 @@ class Deciders:
 
 @dataclass(slots=True)
 class Rulebook:
-    """All versions, each compiled once; to be used by any number of threads."""
+    """All versions, each compiled once; to be used by any number of threads.
+
+    Whoever needs one that is not compiled yet compiles it, and the others wait: it takes half a second for 500 offers.
+    """
 
     folder: Path
     _rules: dict[str, Rules] = field(default_factory=dict)
     _snapshots: dict[int, Snapshot] = field(default_factory=dict)
-    _engines: dict[tuple[str, int], Engine] = field(default_factory=dict)
+    _deciders: dict[tuple[str, int], Decider] = field(default_factory=dict)
+    _compiling: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     def draft(self) -> Rules:
         """Return the rules as the files have them.
@@ -83,7 +88,7 @@ class Rulebook:
         return Decider(rules=rules, engine=Engine(rules.ruleset, counts))
 
     def begin(self, store: Store) -> None:
-        """Let the draft be live where nothing was ever released, so that a new hub decides by its files.
+        """Let the draft be live where nothing was ever released, and compile what is live.
 
         Raises:
             ConfigurationError: it does not lint, or a test in `tests.yaml` does not hold for it.
@@ -92,6 +97,7 @@ class Rulebook:
             take_turns(connection, "release")  # several processes may start at once
             if standing(connection).live is None:
                 self._publish(connection, LIVE, self.draft(), actor=FIRST, reason=None)
+            self.now(connection)
 
     def now(self, connection: Connection) -> Deciders:
         """Return who decides now.
@@ -115,12 +121,16 @@ class Rulebook:
         Raises:
             RefusedError: no such version is kept.
         """
-        rules = self.version(connection, version)
-        engine = self._engines.get((version, snapshot))
-        if engine is None:
-            engine = Engine(rules.ruleset, self.counts(connection, snapshot))
-            _put(self._engines, (version, snapshot), engine)
-        return Decider(rules=rules, engine=engine)
+        found = self._deciders.get((version, snapshot))
+        if found is not None:
+            return found
+        with self._compiling:
+            found = self._deciders.get((version, snapshot))
+            if found is None:
+                rules = self.version(connection, version)
+                found = Decider(rules=rules, engine=Engine(rules.ruleset, self.counts(connection, snapshot)))
+                _put(self._deciders, (version, snapshot), found)
+        return found
 
     def version(self, connection: Connection, version: str) -> Rules:
         """Return the rules of a version that is kept.
@@ -128,11 +138,12 @@ class Rulebook:
         Raises:
             RefusedError: no such version is kept.
         """
-        rules = self._rules.get(version)
-        if rules is None:
-            rules = rules_of(kept_version(connection, version))
-            _put(self._rules, version, rules)
-        return rules
+        with self._compiling:
+            rules = self._rules.get(version)
+            if rules is None:
+                rules = rules_of(kept_version(connection, version))
+                _put(self._rules, version, rules)
+            return rules
 
     def counts(self, connection: Connection, snapshot: int) -> Snapshot:
         """Return the counts of a snapshot that was made."""
