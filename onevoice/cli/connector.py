@@ -142,7 +142,7 @@ def discover(
     chosen = [system] if system is not None else list(settings.systems)
     for name in chosen:
         if draft:
-            _draft(settings, name)
+            _draft(settings, name, alone=system is not None)
         else:
             _discover(settings, name, alone=system is not None)
     done(f"{len(chosen)} system(s) looked at")
@@ -244,7 +244,7 @@ def _root(config: "Path | None") -> "Path":
         return config_path(config).resolve().parent
 
 
-def _draft(config: "Config", system: str) -> None:
+def _draft(config: "Config", system: str, *, alone: bool) -> None:
     """Write `schemas/<connector>/<stream>.json` where there is none."""
     import orjson
 
@@ -253,7 +253,10 @@ def _draft(config: "Config", system: str) -> None:
     connector = _built(config, system)
     try:
         if not isinstance(connector, Discoverer):
-            raise ConfigurationError(f"system {system}: its connector drafts no schema; write it by hand")
+            if alone:
+                raise ConfigurationError(f"system {system}: its connector drafts no schema; write it by hand")
+            note(f"system {system}: its connector drafts no schema")
+            return
         manifest = _manifest(config, system)
         folder = config.root / "schemas" / manifest.id
         folder.mkdir(parents=True, exist_ok=True)

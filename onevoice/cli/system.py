@@ -9,7 +9,7 @@ import typer
 from onevoice.cli.screen import done, note, out, progress, table
 from onevoice.cli.setting import ConfigPath, config_path, hub_of, loaded
 from onevoice.cli.sync import System, polled_streams
-from onevoice.errors import ConfigurationError
+from onevoice.errors import ConfigurationError, OnevoiceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +50,16 @@ def add(
     from onevoice.cli.connector import check_system
     from onevoice.workers import connecting
 
-    if connector is not None:
-        _named(config_path(config), system, connector, region, settings or [], secrets or [])
-    check_system(loaded(config), system)
+    path = config_path(config)
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
+    try:
+        if connector is not None:
+            _named(path, system, connector, region, settings or [], secrets or [])
+        check_system(loaded(config), system)
+    except OnevoiceError:
+        if connector is not None and before is not None:
+            path.write_text(before, encoding="utf-8")  # a table that does not hold would stop the whole hub
+        raise
     with hub_of(config) as hub:
         connecting.hold(hub, system)
         read = _read(hub, system)
@@ -146,9 +153,7 @@ def _show(system: str, found: "Outlook") -> None:
 
 
 def _named(path: "Path", system: str, connector: str, region: str, settings: list[str], secrets: list[str]) -> None:
-    """Write the system's table at the end of the configuration, which is put back as it was where that is wrong."""
-    from onevoice.config import load_config
-
+    """Write the system's table at the end of the configuration."""
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     if system in tomllib.loads(before).get("systems", {}):
         raise ConfigurationError(f"systems.{system} is in {path.name} already; leave --connector out")
@@ -162,11 +167,6 @@ def _named(path: "Path", system: str, connector: str, region: str, settings: lis
     if secrets:
         lines += ["", f"[systems.{system}.secrets]", *(f"{name} = {_reference(one)}" for name, one in _pairs(secrets))]
     path.write_text(before.rstrip("\n") + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    try:
-        load_config(path)
-    except ConfigurationError:
-        path.write_text(before, encoding="utf-8")
-        raise
 
 
 def _pairs(given: list[str]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE
 from onevoice.errors import ConfigurationError, OperatorError
@@ -101,6 +101,7 @@ def remove(hub: Hub, system: str, *, withdraw: bool, progress: Progress) -> tupl
     withdrawn = _withdrawn(hub, system, progress) if withdraw else 0
     with hub.store.transaction() as connection:
         closed = forget_system(connection, system)
+        connection.execute(delete(stream_state).where(stream_state.c.system == system))  # it may be added anew
     return withdrawn, closed
 
 

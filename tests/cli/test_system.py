@@ -121,5 +121,42 @@ def test_what_a_system_said_stands_or_is_withdrawn(project: Project, tmp_path: P
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_begins(project: Project, more: list[str], named: str) -> None:
+    before = project.config.read_text()
     said = project.run("system", "add", "three", *more, code=78)
     assert named in said
+    assert project.config.read_text() == before
+
+
+def test_a_system_that_is_away_is_not_named_either(project: Project, tmp_path: Path) -> None:
+    before = project.config.read_text()
+    assert "does not exist" in project.run(*adding("nowhere", tmp_path), code=77)
+    assert project.config.read_text() == before
+
+
+def test_a_system_that_was_removed_can_be_added_anew(project: Project, tmp_path: Path) -> None:
+    project.run("system", "remove", "one", "--claims", "withdraw")
+    assert "system one is in use" in project.run("system", "add", "one", "--yes")
+    settle(project)
+    assert "+441614960123" in project.run("customer", "show", "rec:one:people:1")
+
+
+@pytest.mark.parametrize(
+    ("command", "last"),
+    [
+        ("list", "1 connector(s)"),
+        ("check", "1 system(s) answer and let the hub in"),
+        ("discover", "1 system(s) looked at"),
+        ("test", "check(s) hold for 1 system(s)"),
+    ],
+)
+def test_without_a_name_a_command_runs_over_all_and_counts(project: Project, command: str, last: str) -> None:
+    said = project.run("connector", command)
+    assert said.strip().splitlines()[-1].endswith(last)
+
+
+@pytest.mark.parametrize("command", ["check", "discover"])
+def test_a_system_that_is_away_is_named_by_each_command(project: Project, tmp_path: Path, command: str) -> None:
+    (tmp_path / "one").rename(tmp_path / "away")
+    said = project.run("connector", command, code=77)
+    assert "system one" in said
+    assert "does not exist" in said
