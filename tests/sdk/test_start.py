@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from onevoice.sdk import RecordWriter, Settings
 from onevoice.sdk.discovery import build
 from onevoice.sdk.manifest import load_manifest
 from onevoice.sdk.start import DIRECTIONS, KINDS, begun, settings_of
-from onevoice.testing.contract import CHECKS, Subject, examine
+from onevoice.testing.contract import CHECKS, Subject, examine, harmless
 from onevoice.testing.exchanges import FOLDER, record
 from tests.cli.project import own_connectors
+from tests.conftest import RabbitVhost
 from tests.sdk.start_systems import SYSTEMS, Running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +113,16 @@ def test_it_goes_from_red_to_green_over_a_system_of_its_form(
         subject = subject_of(project, running, change=renamed)
         assert problems(subject, asked(subject)) == {}, "green"
         assert any(person["given_name"] == "Zed" for person in running.people().values())
+
+
+def test_what_is_examined_of_a_queue_in_use_takes_nothing_off_it(project: Path, rabbit_vhost: RabbitVhost) -> None:
+    begun(project, NAME, "amqp", "both")
+    with SYSTEMS["amqp"](project, rabbit_vhost) as running:
+        subject = replace(subject_of(project, running), refill=lambda: None)
+        assert problems(subject, harmless(subject.manifest)) == {}
+        with subject.connected() as connector:
+            assert isinstance(connector, RecordWriter)
+            assert sum(len(page.records) for page in connector.read("people", None)) == len(running.people())
 
 
 def test_a_system_of_another_form_is_red_until_schema_and_mapping_say_so(project: Path) -> None:

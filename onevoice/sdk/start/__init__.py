@@ -23,6 +23,8 @@ _SETTINGS: Mapping[str, tuple[str, str]] = {
     "file": ('folder = "/srv/@NAME@"', ""),
     "amqp": ('broker = "amqp://hub@host:5672/@NAME@"', 'password = {file = "@NAME@-password"}'),
 }
+_DRAFT = """ With the schema taken away,
+   `onevoice connector discover @NAME@ --draft` drafts one from what the system shows."""
 _NOTES = {
     "sql": " A recording (K4) is made over SQLite: with `--record` on a small copy of the tables, named as a system of "
     "its own; else take K4 out by `exempt`, with the reason.",
@@ -113,6 +115,7 @@ def _words(name: str, kind: str, direction: str) -> dict[str, str]:
         "SETTINGS": settings,
         "SECRETS": secrets,
         "RECORD": " --record" if kind in ("rest", "soap") else "",
+        "DRAFT": "" if kind == "amqp" else _DRAFT.replace("@NAME@", name),
         "NOTE": _NOTES.get(kind, ""),
         "IMPORTS": ", ".join(imports),
         "AND_QUESTIONS": ", and it answers questions" if writes else "",
