@@ -112,7 +112,7 @@ class AmiLine:
         try:
             challenge = self.ask("Challenge", {"AuthType": "MD5"})[0].get("Challenge", "")
             key = hashlib.md5(f"{challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
-            login = {"AuthType": "MD5", "Username": username, "Key": key, "Events": "call,agent,user"}
+            login = {"AuthType": "MD5", "Username": username, "Key": key, "Events": "call,agent"}
             self.ask("Login", login)
         except OperatorError:
             raise OperatorError(f"{self._where}: the login is refused; check username and secret") from None
