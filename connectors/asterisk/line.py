@@ -14,9 +14,9 @@ from collections.abc import Mapping
 
 from connectors.asterisk.message import END, Message, action, parse
 from onevoice.sdk import ConfigurationError, OperatorError, TransientError
+from onevoice.sdk.exchange import limits_now
 
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 10.0
 _MOST_BYTES = 256 * 1024
 """Of one message; the largest of Asterisk's own are a few kilobytes."""
 _MOST_WAITING = 100_000
@@ -36,6 +36,8 @@ class AmiLine:
 
     def __init__(self, host: str, port: int, username: str, secret: str, *, tls: bool, where: str) -> None:
         self._where = where
+        self._limits = limits_now()
+        self._answer_seconds = min(_ANSWER_SECONDS, self._limits.read_seconds)
         self._buffer = bytearray()
         self._events: deque[Message] = deque()
         self._numbers = itertools.count(1)
@@ -55,7 +57,7 @@ class AmiLine:
             TransientError: no answer in time, or the line is cut.
         """
         number = self._send(name, headers or {})
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + self._answer_seconds
         answer: list[Message] = []
         while True:
             message = self._next(max(0.0, deadline - time.monotonic()))
@@ -90,7 +92,7 @@ class AmiLine:
 
     def _connect(self, host: str, port: int, *, tls: bool) -> socket.socket:
         try:
-            plain = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
+            plain = socket.create_connection((host, port), timeout=self._limits.connect_seconds)
             return ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
         except ssl.SSLError:
             raise OperatorError(f"{self._where}: the certificate is not trusted; check host and CA") from None
@@ -100,7 +102,7 @@ class AmiLine:
             raise TransientError(f"{self._where}: Asterisk cannot be reached; it is tried again") from None
 
     def _greet(self) -> None:
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + self._answer_seconds
         while b"\r\n" not in self._buffer and time.monotonic() < deadline and len(self._buffer) < 200:
             self._receive(max(0.01, deadline - time.monotonic()))
         line, _, rest = bytes(self._buffer).partition(b"\r\n")
@@ -120,7 +122,7 @@ class AmiLine:
     def _send(self, name: str, headers: Mapping[str, str]) -> str:
         number = str(next(self._numbers))
         try:
-            self._socket.settimeout(ANSWER_SECONDS)
+            self._socket.settimeout(self._answer_seconds)
             self._socket.sendall(action(name, number, headers))
         except ValueError:
             raise ConfigurationError(f"{self._where}: a setting holds an end of line") from None

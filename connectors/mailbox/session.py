@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from onevoice.sdk import OperatorError, TransientError
+from onevoice.sdk.exchange import limits_now
 
-SECONDS = 30.0
 MOST_BYTES = 2 * 1024 * 1024
 """Of one report; the mail that is attached to it is cut."""
 
@@ -44,6 +44,7 @@ class ImapSession:
         self._address = (host, port, tls)
         self._login = (username, password)
         self._where = place
+        self._seconds = limits_now().read_seconds
         self._lock = threading.Lock()
         self._client: imaplib.IMAP4 | None = None
 
@@ -103,9 +104,9 @@ class ImapSession:
             host, port, tls = self._address
             context = ssl.create_default_context()
             client = (
-                imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=SECONDS)
+                imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=self._seconds)
                 if tls
-                else imaplib.IMAP4(host, port, timeout=SECONDS)
+                else imaplib.IMAP4(host, port, timeout=self._seconds)
             )
             try:
                 client.login(*self._login)
