@@ -115,9 +115,10 @@ def _sql(subject: Subject) -> Iterator[str]:
             if not found or not subject.manifest.capabilities.since_cursor:
                 continue
             again = {one.key for page in pages(reader, stream, found[-1].cursor) for one in page.records}
+            last = next(({one.key for one in page.records} for page in reversed(found) if page.records), set())
             if subject.manifest.stream(stream).overlap_seconds <= 0:
                 yield f"{stream}: overlap_seconds is 0: what is committed late is skipped"
-            elif not again & {one.key for one in found[-1].records}:
+            elif not again & last:
                 yield f"{stream}: reading on does not go back behind the cursor: what is committed late is skipped"
     yield from _bound(subject)
 
