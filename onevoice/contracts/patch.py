@@ -1,7 +1,7 @@
 """The patch that would make a schema say what records have come to be.
 
-Takes the drift that was seen and the schema; gives a JSON Patch (RFC 6902) of it, each operation loosening the schema
-by just what was seen, and applies it. What is right stays a person's decision.
+Takes the drift that was seen and the schema; gives a JSON Patch (RFC 6902), each operation loosening the schema by what
+was seen, and applies it. What is right stays a person's decision.
 """
 
 import copy
@@ -30,7 +30,8 @@ def proposed_patch(schema: Json, drift: Iterable[Drift]) -> list[Json]:
             operations.append({"op": "remove", "path": one.place})
     for (op, place), seen in types.items():
         known = _types_at(schema, place) if op == "replace" else []
-        allowed = [*known, *sorted(set(seen) - set(known) - {"null"}), *({"null"} - set(known))]
+        wanted = set(seen) if op == "replace" else {*seen, "null"}  # a field that just came may be empty elsewhere
+        allowed = [*known, *sorted(wanted - {*known, "null"}), *sorted(wanted & {"null"} - set(known))]
         operations.append({"op": op, "path": place, "value": allowed if op == "replace" else {"type": allowed}})
     for place, names in missing.items():
         left = [name for name in _at(schema, place) or [] if name not in names]

@@ -170,8 +170,8 @@ def _point(rule: Rule, default: str) -> Conversion:
 
 
 def _make_text(_rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:
-    whole = source_types(field) == {"integer"}
-    return Conversion(_text_of_number if whole else _text, int if whole else same)
+    types = source_types(field)
+    return Conversion(_text_of_number if "integer" in types else _text, int if types == {"integer"} else same)
 
 
 def _make_reference(rule: Rule, field: Mapping[str, Any], _region: str) -> Conversion:

@@ -106,6 +106,10 @@ def _field(values: Sequence[Any]) -> Json:
     if kinds == ["object"]:
         return {**_object(present), "type": types}
     schema: Json = {"type": types}
+    if kinds == ["array"]:
+        entries = [entry for value in present for entry in value]
+        if entries and all(isinstance(entry, dict) for entry in entries):
+            schema["items"] = _object(entries)
     if kinds == ["string"]:
         for form, parse in (("date", date.fromisoformat), ("date-time", _zoned)):
             if present and all(_parses(parse, value) for value in present):

@@ -130,6 +130,13 @@ def test_two_types_of_one_field_make_one_operation() -> None:
     assert operation == {"op": "add", "path": "/properties/vip", "value": {"type": ["boolean", "string", "null"]}}
 
 
+def test_a_type_is_widened_by_what_was_seen_and_no_more() -> None:
+    drift = [Drift("mail", "type integer", "/properties/mail/type")]
+    assert proposed_patch(SCHEMA, drift)[0]["value"] == ["string", "integer"]
+    both = [*drift, Drift("mail", "type null", "/properties/mail/type")]
+    assert proposed_patch(SCHEMA, both)[0]["value"] == ["string", "integer", "null"]
+
+
 def test_what_a_schema_says_by_reference_is_not_patched(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     raw = {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}}

@@ -99,3 +99,12 @@ def test_value_that_cannot_be_read_is_a_value_error_without_it(convert: str, raw
 )
 def test_point_names_its_kind(raw: str, point: str | None) -> None:
     assert get("point", raw) == point
+
+
+def test_text_that_may_be_a_number_too_is_read_from_both_and_written_as_text() -> None:
+    conversion = make_conversion(
+        Rule(target=TARGET, source="A", convert="text"), {"type": ["string", "integer", "null"]}, "GB"
+    )
+    assert [conversion.get(raw) for raw in (7, "7", " ")] == ["7", "7", None]
+    assert conversion.put is not None
+    assert conversion.put("7") == "7"

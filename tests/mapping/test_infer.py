@@ -72,3 +72,13 @@ def test_samples_fit_the_schema_made_of_them() -> None:
 def test_nothing_to_go_by_is_said(tmp_path: Path) -> None:
     text = draft_mapping("x", "person", schema_of([{"blob": "?"}], "x"), CONTRACTS.canonical("person").schema)
     assert "key: TODO\nversion: TODO\n" in text
+
+
+def test_the_entries_of_a_list_of_objects_are_described_too() -> None:
+    found = schema_of([{"calls": [{"no": 1}, {"no": 2, "at": None}]}, {"calls": [], "tags": ["x"]}], "people")
+    assert found["properties"]["calls"]["items"] == {
+        "type": "object",
+        "required": ["no"],
+        "properties": {"no": {"type": "integer"}, "at": {"type": ["string", "null"]}},
+    }
+    assert "items" not in found["properties"]["tags"]
