@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
 
 from onevoice.consent.question import Holding, points_said_of
 from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
 from onevoice.store import among, rows_by_keys
 from onevoice.store.members import CUSTOMER, IS_POINT, MEMBER, MEMBERS, POINTS
-from onevoice.store.tables import act, judgement, record_key, register_load, source_record
+from onevoice.store.tables import act, judgement, pair, record_key, register_load, source_record
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
 
@@ -20,6 +20,16 @@ _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
 _CURRENT = act.c.superseded_at.is_(None)
 _SAID_AT_POINTS = (
     select(act.c.anchor_point).where(act.c.anchor_point.in_(POINTS), act.c.anchor_key.is_(None), _CURRENT).distinct()
+)
+_ONE, _OTHER = source_record.alias("one"), source_record.alias("other")
+_TRUSTED = (
+    select(
+        *(_ONE.c[name].label(f"a_{name}") for name in ("system", "stream", "key")),
+        *(_OTHER.c[name].label(f"b_{name}") for name in ("system", "stream", "key")),
+    )
+    .join_from(pair, _ONE, _ONE.c.id == pair.c.a)
+    .join(_OTHER, _OTHER.c.id == pair.c.b)
+    .where(pair.c.outcome == "trusted")
 )
 HOLDING: Mapping[str, Select[Any]] = {
     "members": select(MEMBER)
@@ -48,6 +58,7 @@ HOLDING: Mapping[str, Select[Any]] = {
         & (judgement.c.a_key == MEMBER.c.key),
     )
     .where(MEMBER.c.customer_id == CUSTOMER, judgement.c.verdict == "same", judgement.c.retracted_at.is_(None)),
+    "trusted": _TRUSTED.where(pair.c.a.in_(MEMBERS)),
     "registers": select(register_load.c.register),
 }
 """What the holding of one customer is made of, to be gathered with other parts; see `holding_from`."""
@@ -72,7 +83,9 @@ def holding_from(connection: Connection, customer: UUID, rows: Mapping[str, Sequ
         acts += listed_acts(connection, {point for some in points.values() for point in some})
         holders = _holders(connection, acts)
     by_record, by_point = _by_anchor(acts)
-    return _holding(customer, held, by_record, by_point, holders, [_pair(row) for row in rows["judged"]])
+    return _holding(
+        customer, held, by_record, by_point, holders, [_pair(row) for row in (*rows["judged"], *rows["trusted"])]
+    )
 
 
 def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Holding]:
@@ -159,7 +172,7 @@ def _holders(connection: Connection, acts: Iterable[Act]) -> dict[str, set[UUID]
 
 
 def _joined(connection: Connection, acts: Sequence[Act]) -> list[tuple[RecordRef, RecordRef]]:
-    """Return the pairs that people judged to be one, as far as a grant may lift another record's objection by them."""
+    """Return the pairs that people judged to be one or a trusted id joins, over which a grant lifts an objection."""
     if not any(a.kind == "grant" for a in acts) or not any(a.kind == "objection" for a in acts):
         return []
     refs = [(r.system, r.stream, r.key) for r in {a.anchor_record for a in acts if a.anchor_record is not None}]
@@ -174,7 +187,11 @@ def _joined(connection: Connection, acts: Sequence[Act]) -> list[tuple[RecordRef
             keys=refs,
         )
     ]
-    return [_pair(row) for row in rows if row.verdict == "same" and row.retracted_at is None]
+    judged = [row for row in rows if row.verdict == "same" and row.retracted_at is None]
+    trusted = _TRUSTED.where(
+        or_(*(tuple_(side.c.system, side.c.stream, side.c.key).in_(refs) for side in (_ONE, _OTHER)))
+    )
+    return [_pair(row) for row in (*judged, *(connection.execute(trusted).all() if refs else ()))]
 
 
 def _pair(row: Any) -> tuple[RecordRef, RecordRef]:

@@ -10,6 +10,18 @@ from uuid import UUID
 
 from onevoice.master.claims import Claim
 from onevoice.master.golden import Decision, Golden
+from onevoice.messages import RecordRef
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A claim that lost, as it is told: an object with named fields."""
+
+    path: str
+    value: Any
+    ref: RecordRef
+    time: datetime
+    mapping_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +40,7 @@ class ValueRow:
     time: datetime | None
     mapping_version: str | None
     rule: str
-    losers: tuple[Claim, ...]
+    losers: tuple[Lost, ...]
     pin: UUID | None = None
 
 
@@ -50,7 +62,7 @@ def _row(path: str, decision: Decision) -> ValueRow:
         time=won.time if won else None if decision.pin is None else decision.pin.time,
         mapping_version=won.mapping_version if won else None,
         rule=decision.rule,
-        losers=decision.losers,
+        losers=_told(decision.losers),
         pin=decision.pin.id if decision.pin else None,
     )
 
@@ -65,5 +77,9 @@ def _empty(path: str, losers: tuple[Claim, ...]) -> ValueRow:
         time=None,
         mapping_version=None,
         rule="the record that won the rest says nothing here",
-        losers=losers,
+        losers=_told(losers),
     )
+
+
+def _told(losers: tuple[Claim, ...]) -> tuple[Lost, ...]:
+    return tuple(Lost(*claim) for claim in losers)

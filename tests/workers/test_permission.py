@@ -7,12 +7,13 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onevoice.consent import Holding
 from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
 from onevoice.mapping import compile_mapping
@@ -21,6 +22,7 @@ from onevoice.messages import Act, Envelope, Lane, Permission, RecordRef
 from onevoice.store import tables as t
 from onevoice.workers.acts import Acts
 from onevoice.workers.contacts import Contacts, Wish
+from onevoice.workers.customers.reading import read_customer
 from tests.workers.walk import ROOT, Walk, crm, do_not_call, shop
 
 OLD, NEW, NEWEST = "+447400123456", "+447400999999", "+447400888888"
@@ -189,3 +191,28 @@ def _grant(system: str, stream: str, key: str) -> dict[str, Any]:
         "anchor_system": system, "anchor_stream": stream, "anchor_key": key,
         "source_system": system, "source_stream": stream, "source_key": key,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcome", "lifted"), [("link", False), ("trusted", True)])
+def test_a_grant_lifts_the_objection_of_a_record_that_a_trusted_id_joins_and_not_of_one_that_is_likely_the_same(
+    walk: Walk, outcome: str, *, lifted: bool
+) -> None:
+    walk.take(crm(1, MobilePhone=OLD, Email="ann@example.com"), shop(1, phone=OLD))
+    customer = walk.record("crm", "003A").customer_id
+    objection = _grant("crm", "Contact", "003A") | {"kind": "objection", "reason": "objection", "channel": "any"}
+    grant = _grant("shop", "customers", "1")
+    said = [objection | {"id": uuid.uuid4(), "time": grant["time"] - timedelta(days=1)}, grant]
+    with walk.store.transaction() as connection:
+        connection.execute(t.act.insert(), said)
+        connection.execute(t.pair.update().values(outcome=outcome))
+        holding = holdings_of(connection, [customer])[customer]
+    read = read_customer_holding(walk, customer)
+    for one in (holding, read):
+        denied = walk.gate.fold(one, "phone", "marketing", f"phone:{OLD}").permission is Permission.DENIED
+        assert denied is not lifted
+
+
+def read_customer_holding(walk: Walk, customer: uuid.UUID) -> Holding:
+    """The holding as contexts read it."""
+    with walk.store.reading() as connection:
+        return read_customer(connection, customer, datetime.now(UTC)).holding
