@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, RefusedError, TransientError
+from onevoice.sdk.exchange import limits_now
 from onevoice.sdk.keyset import Keyset
 from onevoice.sdk.plain import instant
 from onevoice.versions import version_text
@@ -249,6 +250,7 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _mariadb(url: URL) -> Engine:
+    silence = 2 * limits_now().read_seconds  # longer than its own limit for a statement
     limits = (
         "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, max_statement_time = 30, "
         # A value that does not fit is refused, not cut, whatever the server was set up to do.
@@ -262,6 +264,6 @@ def _mariadb(url: URL) -> Engine:
         max_overflow=2,
         # Each statement sees what was committed before it: a compare after a lock must not see an older moment.
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "read_timeout": 60, "write_timeout": 60, "charset": "utf8mb4"}
+        connect_args={"connect_timeout": 5, "read_timeout": silence, "write_timeout": silence, "charset": "utf8mb4"}
         | {"init_command": limits},
     )
