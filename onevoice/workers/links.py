@@ -14,8 +14,7 @@ from typing import Self
 from uuid import UUID
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from onevoice.config import Config
 from onevoice.errors import ConfigurationError, RefusedError
@@ -101,24 +100,6 @@ class Signing:
         return hmac.digest(self._link_key, head, "sha256")[:_MAC_BYTES]
 
 
-def opened(receipt: str, key: Json) -> Json:
-    """Return the document of a signed receipt.
-
-    Args:
-        key: the JSON Web Key of who signed it.
-
-    Raises:
-        RefusedError: the signature is not of this key.
-    """
-    signed, _, signature = receipt.rpartition(".")
-    try:
-        Ed25519PublicKey.from_public_bytes(_whole(key["x"])).verify(_whole(signature), signed.encode())
-    except (InvalidSignature, ValueError):
-        raise RefusedError("receipt: its signature is not of this key") from None
-    document: Json = orjson.loads(_whole(signed.partition(".")[2]))
-    return document
-
-
 def _derived(secret: str, purpose: str) -> bytes:
     """Return a key of 32 bytes for one purpose alone, by HMAC, as in the second step of RFC 5869."""
     return hmac.digest(hashlib.sha256(secret.encode()).digest(), f"onevoice {purpose}\x01".encode(), "sha256")
@@ -126,7 +107,3 @@ def _derived(secret: str, purpose: str) -> bytes:
 
 def _part(raw: bytes) -> bytes:
     return base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-
-def _whole(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -6,7 +6,6 @@ Pure. The one rule: contact points are shown in part only, enough for their owne
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from onevoice.consent import Gate, Holding, Question
@@ -90,7 +89,6 @@ class Standing:
     wishes: Wishes
     topics: Mapping[str, str]
     objects: bool
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
