@@ -1,42 +1,21 @@
 """`onevoice connector`: the connectors there are, and whether the systems behind them answer."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onevoice.cli import beginning, examination
 from onevoice.cli.screen import BAD, done, note, out, print_json, table
-from onevoice.cli.setting import ConfigPath, Json, config_path, loaded
+from onevoice.cli.setting import ConfigPath, Json, loaded, manifest_of
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from onevoice.config import Config
     from onevoice.sdk import Connector
-    from onevoice.sdk.manifest import Manifest
-    from onevoice.testing.contract import Subject
-
-
-class Kind(StrEnum):
-    """What a system speaks."""
-
-    REST = "rest"
-    SOAP = "soap"
-    SQL = "sql"
-    FILE = "file"
-    AMQP = "amqp"
-
-
-class Direction(StrEnum):
-    """Which way values go."""
-
-    IN = "in"
-    OUT = "out"
-    BOTH = "both"
-
 
 app = typer.Typer(name="connector", help="The connectors there are, and the systems behind them.", no_args_is_help=True)
+beginning.register(app)
+examination.register(app)
 
 
 @app.command("list")
@@ -69,30 +48,6 @@ def list_(as_json: Json = False, config: ConfigPath = None) -> None:
         if rows:
             table(["  setting", "", "", "write"], rows)
     done(f"{len(found)} connector(s)")
-
-
-@app.command("new")
-def new(
-    name: Annotated[str, typer.Argument(help="Name of the connector, such as the product's.")],
-    kind: Annotated[Kind, typer.Option("--kind", help="What the system speaks.")],
-    direction: Annotated[
-        Direction,
-        typer.Option("--direction", help="in: it is read; out: the hub's values stand there; both: each has its say."),
-    ] = Direction.BOTH,
-    stream: Annotated[str, typer.Option("--stream", help="What the system calls its people.")] = "people",
-    config: ConfigPath = None,
-) -> None:
-    """Begin a connector: manifest, schema, mapping with a test, and a page of steps; nothing that exists is changed.
-
-    Example: onevoice connector new club --kind rest --direction both --stream members
-    """
-    from onevoice.sdk.start import begun, settings_of
-
-    root = _root(config)
-    for path in begun(root, name, kind.value, direction.value, stream):
-        done(str(path.relative_to(root)))
-    note("Name the system in onevoice.toml, then follow the README:")
-    out.print(settings_of(name, kind.value), soft_wrap=True, markup=False)
 
 
 @app.command("check")
@@ -148,71 +103,6 @@ def discover(
     done(f"{len(chosen)} system(s) looked at")
 
 
-@app.command("test")
-def examined(
-    system: Annotated[str | None, typer.Argument(help="Name of a system in onevoice.toml; all when left out.")] = None,
-    record: Annotated[
-        bool,
-        typer.Option(
-            "--record", help="First record what is said to and by the system into fixtures/, personal values scrubbed."
-        ),
-    ] = False,
-    as_json: Json = False,
-    config: ConfigPath = None,
-) -> None:
-    """Examine the connector of a system, or of each, by the contract that all keep; reads a little, writes nothing.
-
-    A connector that names its tier is held to the checks of that tier, less its exemptions; any other to all of them.
-    Nothing is read off a queue (AMQP), since that would take it.
-
-    Example: onevoice connector test shop
-    """
-    from onevoice.testing.contract import CHECKS, Subject, examine, harmless
-    from onevoice.workers.systems import settings_of
-
-    chosen = loaded(config)
-    systems = list(chosen.systems) if system is None else [system]
-    found = {}
-    count = 0
-    for name in systems:
-        subject = Subject(
-            manifest=_manifest(chosen, name),
-            root=chosen.root,
-            settings=settings_of(chosen, name),
-            region=chosen.systems[name].region,
-        )
-        if record:
-            _record(subject)
-        chosen_checks = harmless(subject.manifest)
-        count += len(chosen_checks)
-        found[name] = examine(subject, chosen_checks)
-    problems = sum(len(finding.problems) for findings in found.values() for finding in findings)
-    if as_json:
-        print_json({name: {one.check: one.problems for one in findings} for name, findings in found.items()})
-    else:
-        for name, findings in found.items():
-            out.print(f"[bold]{name}[/bold]")
-            for one in findings:
-                (out.print if one.problems else done)(f"{one.check} {CHECKS[one.check].title}")
-                for problem in one.problems:
-                    out.print(f"    {problem}", style=BAD, soft_wrap=True, markup=False)
-    if problems:
-        raise ConfigurationError(f"{problems} problem(s) in {len(systems)} system(s)")
-    if not as_json:
-        done(f"{count} check(s) hold for {len(systems)} system(s)")
-
-
-def _record(subject: "Subject") -> None:
-    """Write the recordings of a connector into its folder."""
-    from onevoice.testing.exchanges import FOLDER, record
-
-    folder = subject.manifest.folder / FOLDER
-    folder.mkdir(exist_ok=True)
-    for fixture in record(subject.manifest, subject.settings, subject.personal(), subject.make):
-        (folder / fixture.name).write_bytes(fixture.dump())
-        note(f"{FOLDER}/{fixture.name}: {len(fixture.exchanges)} exchange(s), {len(fixture.gives)} record(s); read it")
-
-
 def _discover(config: "Config", system: str, *, alone: bool) -> None:
     from onevoice.mapping import measure
     from onevoice.sdk import Reader
@@ -237,14 +127,6 @@ def _discover(config: "Config", system: str, *, alone: bool) -> None:
         connector.close()
 
 
-def _root(config: "Path | None") -> "Path":
-    """Return the project's folder, also of one whose configuration names no system yet."""
-    try:
-        return loaded(config).root
-    except ConfigurationError:
-        return config_path(config).resolve().parent
-
-
 def _draft(config: "Config", system: str, *, alone: bool) -> None:
     """Write `schemas/<connector>/<stream>.json` where there is none."""
     import orjson
@@ -258,7 +140,7 @@ def _draft(config: "Config", system: str, *, alone: bool) -> None:
                 raise ConfigurationError(f"system {system}: its connector drafts no schema; write it by hand")
             note(f"system {system}: its connector drafts no schema")
             return
-        manifest = _manifest(config, system)
+        manifest = manifest_of(config, system)
         folder = config.root / "schemas" / manifest.id
         folder.mkdir(parents=True, exist_ok=True)
         for stream in manifest.streams:
@@ -292,18 +174,7 @@ def _built(config: "Config", system: str) -> "Connector":
     from onevoice.sdk.discovery import build
     from onevoice.workers.systems import settings_of
 
-    return build(_manifest(config, system), settings_of(config, system))
-
-
-def _manifest(config: "Config", system: str) -> "Manifest":
-    from onevoice.sdk.discovery import discover as find
-
-    if system not in config.systems:
-        raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
-    wanted, found = config.systems[system].connector, find(config.root / "connectors")
-    if wanted not in found:
-        raise ConfigurationError(f"systems.{system}.connector: no connector {wanted!r}; there are: {', '.join(found)}")
-    return found[wanted]
+    return build(manifest_of(config, system), settings_of(config, system))
 
 
 def _file(config: "Config", system: str, stream: str) -> Any:

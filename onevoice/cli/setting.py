@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onevoice.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from onevoice.config import Config
+    from onevoice.sdk.manifest import Manifest
     from onevoice.workers.hub import Hub
 
 VARIABLE = "ONEVOICE_CONFIG"
@@ -69,3 +72,19 @@ def actor_of(given: str | None) -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # the user of a container may have no name
         return f"uid {os.getuid()}"
+
+
+def manifest_of(config: "Config", system: str) -> "Manifest":
+    """Return the manifest of a configured system's connector.
+
+    Raises:
+        ConfigurationError: there is no such system, or no such connector.
+    """
+    from onevoice.sdk.discovery import discover as find
+
+    if system not in config.systems:
+        raise ConfigurationError(f"no system {system!r}; onevoice.toml has {', '.join(config.systems)}")
+    wanted, found = config.systems[system].connector, find(config.root / "connectors")
+    if wanted not in found:
+        raise ConfigurationError(f"systems.{system}.connector: no connector {wanted!r}; there are: {', '.join(found)}")
+    return found[wanted]
