@@ -41,23 +41,22 @@ class Limits:
     again_seconds: tuple[float, ...] = (0.2, 1.0)
 
 
-_USUAL = Limits()
-_limits: ContextVar[Limits] = ContextVar("limits", default=_USUAL)
+_held_to: ContextVar[Limits | None] = ContextVar("held_to", default=None)
 
 
 def limits_now() -> Limits:
     """Return the limits that hold for what is made at this moment."""
-    return _limits.get()
+    return _held_to.get() or Limits()
 
 
 @contextmanager
 def limited(limits: Limits) -> Iterator[None]:
-    """Hold what is made in a block to other limits, as an examination does that must not take long."""
-    token = _limits.set(limits)
+    """Hold what is made in a block to these limits, whatever it asks for: an examination must not take long."""
+    token = _held_to.set(limits)
     try:
         yield
     finally:
-        _limits.reset(token)
+        _held_to.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class Exchange:
         self._session.auth = auth or _as_it_is
         self._throttle = throttle
         self._now = now
-        self._limits = limits or limits_now()
+        self._limits = _held_to.get() or limits or Limits()
 
     def send(
         self,
