@@ -53,7 +53,10 @@ def load(
 
 @app.command("list")
 def show(as_json: Json = False, config: ConfigPath = None) -> None:
-    """Show the registers that are declared, and what of them was loaded."""
+    """Show the registers that are declared, and what of them was loaded.
+
+    Example: onevoice register list
+    """
     from onevoice.workers.registers import Registers
 
     with hub_of(config) as hub:
