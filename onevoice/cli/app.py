@@ -18,6 +18,7 @@ from onevoice.cli import (
     database,
     decide,
     drift,
+    identity,
     ingest,
     init,
     mapping,
@@ -77,6 +78,7 @@ for module in (init, check, run, status, samples, sync, ingest, match, rebuild):
 for group in (
     customer,
     review,
+    identity,
     consent,
     register,
     quarantine,

@@ -1,7 +1,7 @@
 """`onevoice match`: who is who in a CSV file, by the very code that groups customers live."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,9 @@ def match(
     region: Annotated[
         str, typer.Option("--region", metavar="CC", help="Country of telephone numbers whose row names none.")
     ] = "",
+    fit: Annotated[
+        bool, typer.Option("--fit", help="First learn a model from the file, and keep it where the hub finds it.")
+    ] = False,
     config: ConfigPath = None,
 ) -> None:
     """Find which records of a file are of one customer; no store, broker or server is needed.
@@ -38,22 +41,19 @@ def match(
     Columns, any of: record_id, system, kind, given_name, middle_name, family_name, birth_date, organisation_name,
     organisation_id, email, phone, street, city, region, postal_code, country, national_id. The rules are those of the
     project, or those that come with the hub where there is none. Equal rows in any order give equal files.
+    With --fit a model is learned as by 'onevoice identity train' and written beside the rules of the project, where the
+    hub uses it from its next start; without a project, into the current folder.
 
     Example: onevoice match people.csv --out customers.csv --explain pairs.csv
     """
-    from onevoice.errors import ConfigurationError
-    from onevoice.mapping.phone import known_region
-    from onevoice.workers.matching import match_rows, read_rows
+    from onevoice.workers.matching import checked_region, match_rows
 
-    if region and known_region(region) is None:
-        raise ConfigurationError(f"--region {region}: write the two letters of a country, such as GB")
-    with progress(f"{file.name}: read") as advance:
-        rows = []
-        for row in read_rows(file):
-            rows.append(row)
-            advance(1)
+    country, model = checked_region(region), project_model(config)
+    rows = read(file)
+    if fit:
+        model = _fitted(rows, model, country, config)
     with progress(f"{file.name}: compare", total=len(rows)) as advance:
-        matched = match_rows(rows, _model(config), region=region.upper(), advance=advance)
+        matched = match_rows(rows, model, region=country, advance=advance)
     _write(customers, ("record_id", "customer_id"), matched.customers.items())
     if explain is not None:
         _write(explain, ("record_a", "record_b", "outcome", "score", "evidence"), _pairs(matched))
@@ -64,7 +64,20 @@ def match(
     )
 
 
-def _model(config: Path | None) -> "Model":
+def read(file: Path) -> list[Mapping[str, str]]:
+    """Read the rows of a file, with a progress bar."""
+    from onevoice.workers.matching import read_rows
+
+    with progress(f"{file.name}: read") as advance:
+        rows = []
+        for row in read_rows(file):
+            rows.append(row)
+            advance(1)
+    return rows
+
+
+def project_model(config: Path | None) -> "Model":
+    """Return the model of the project, or the one that comes with the hub where there is none."""
     from onevoice.config import load_config
     from onevoice.identity import Model
     from onevoice.workers.init import starter_folder
@@ -74,6 +87,22 @@ def _model(config: Path | None) -> "Model":
     if config or project.exists():
         return load_model(load_config(project))
     return Model.load(starter_folder("rules") / "identity.yaml")
+
+
+def _fitted(rows: Sequence[Mapping[str, str]], model: "Model", region: str, config: Path | None) -> "Model":
+    from onevoice.cli.identity import show
+    from onevoice.config import load_config
+    from onevoice.identity import TRAINED
+    from onevoice.workers.training import ROUNDS, fit
+
+    project = config_path(config)
+    folder = load_config(project).root / "rules" if config or project.exists() else Path()
+    with progress("learn", total=ROUNDS) as advance:
+        trained = fit([rows], model, region=region, advance=advance)
+    trained.write(folder / TRAINED)
+    show(trained.content)
+    done(f"{folder / TRAINED}: written")
+    return trained.model
 
 
 def _pairs(matched: "MatchedFile") -> list[tuple[str, ...]]:

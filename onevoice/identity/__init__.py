@@ -5,11 +5,14 @@ from onevoice.identity.block import block_keys
 from onevoice.identity.cluster import Edge, JudgedPair, Limits, Member, group
 from onevoice.identity.explain import EvidenceRow, explain_pair
 from onevoice.identity.judge import contradiction
-from onevoice.identity.model import Evidence, Model
+from onevoice.identity.model import TRAINED, Chances, Evidence, Model, as_json
 from onevoice.identity.profile import Profile, contact_points, declared_ids, identity_hash, profile
 from onevoice.identity.score import PairScore, holders_of, score, weigh
+from onevoice.identity.train import Training, train
 
 __all__ = [
+    "TRAINED",
+    "Chances",
     "Edge",
     "Evidence",
     "EvidenceRow",
@@ -20,6 +23,8 @@ __all__ = [
     "Model",
     "PairScore",
     "Profile",
+    "Training",
+    "as_json",
     "block_keys",
     "contact_points",
     "contradiction",
@@ -31,5 +36,6 @@ __all__ = [
     "identity_hash",
     "profile",
     "score",
+    "train",
     "weigh",
 ]

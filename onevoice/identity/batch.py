@@ -47,11 +47,7 @@ def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance
     records = sorted(profiles)
     seen = [profiles[record] for record in records]
     blocks = _blocks(seen)
-    holders = {
-        key: holders_of([seen[number] for number in numbers], model) if len(numbers) <= model.cap else model.cap + 1
-        for key, numbers in blocks.items()
-        if key.startswith(_POINTS)
-    }
+    holders = _holders(seen, blocks, model)
     found: dict[tuple[int, int], PairScore] = {}
     for number, others in _candidates(seen, blocks, model):
         one = seen[number]
@@ -77,6 +73,29 @@ def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance
     groups = [frozenset(records[number] for number in numbers) for numbers in found_groups]
     pairs = {(records[a], records[b]): scored for (a, b), scored in found.items()}
     return Grouping(groups=groups, pairs=pairs, holders=holders)
+
+
+def candidates(
+    profiles: Mapping[Record, Profile], model: Model
+) -> Iterator[tuple[Profile, Profile, set[str], dict[str, int]]]:
+    """Yield all pairs that are compared, with the usable keys that they share, and the people at each contact point."""
+    records = sorted(profiles)
+    seen = [profiles[record] for record in records]
+    blocks = _blocks(seen)
+    usable = {key for key, numbers in blocks.items() if len(numbers) <= model.cap}
+    holders = _holders(seen, blocks, model)
+    keys = [usable.intersection(block_keys(one)) for one in seen]
+    for number, others in _candidates(seen, blocks, model):
+        for other in sorted(others):
+            yield seen[number], seen[other], keys[number] & keys[other], holders
+
+
+def _holders(seen: Sequence[Profile], blocks: Mapping[str, list[int]], model: Model) -> dict[str, int]:
+    return {
+        key: holders_of([seen[number] for number in numbers], model) if len(numbers) <= model.cap else model.cap + 1
+        for key, numbers in blocks.items()
+        if key.startswith(_POINTS)
+    }
 
 
 def _blocks(seen: Sequence[Profile]) -> dict[str, list[int]]:

@@ -9,6 +9,8 @@ point.
 from onevoice.identity.normalise import unordered_date
 from onevoice.identity.profile import Place, Profile
 
+_BEGINNING = 3  # letters of a name beside a date of birth
+
 
 def block_keys(seen: Profile) -> tuple[str, ...]:
     """Return a record's block keys, without repetition: contact points first."""
@@ -25,9 +27,9 @@ def _person_keys(seen: Profile) -> list[str]:
         keys.append(f"id:{seen.national_id}")
     if seen.birth:
         birth = unordered_date(seen.birth)
-        if seen.family:
-            keys.append(f"nb:{seen.family}|{birth}")
-        keys += [f"gb:{root}|{birth}" for root in roots]
+        # The beginnings of either name, so that slips and names that changed places meet.
+        beginnings = {name[:_BEGINNING] for name in (*roots, seen.family) if name}
+        keys += [f"nb:{beginning}|{birth}" for beginning in sorted(beginnings)]
         keys += [f"pb:{place.postal}|{birth}" for place in seen.places if place.postal]
     homes = [home for place in seen.places if (home := _home(place))]
     keys += [f"ad:{home}" for home in homes]

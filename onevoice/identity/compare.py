@@ -17,10 +17,12 @@ from onevoice.identity.profile import Place, Profile
 _GENERATION = 14  # years between a parent and a child of one name
 _SHORTEST_TYPO = 3  # of names that begin alike; in shorter ones every slip makes another name
 _SHORTEST_PART = 3
+_SHORTEST_ID = 5
 _SHORTEST_MAILBOX = 6  # of which one slip makes no other that somebody has
 _SIMILAR_NAME = 0.9
 _SIMILAR_TOKENS = 92
 _SIMILAR_STREET = 0.88
+_SIMILAR_WORDS = 85  # of the words of a street, whatever their order and what one side adds
 _SHARED = ("personal", "household", "role")
 _NEAREST_PLACES = ("same", "similar", "street", "postal", "city", "different")
 
@@ -94,7 +96,7 @@ def compare_national_id(a: Profile, b: Profile, _model: Model, _: Holders) -> st
         return None
     if one == other:
         return "same"
-    return "typo" if len(one) >= 5 and OSA.distance(one, other, score_cutoff=1) == 1 else "different"
+    return "typo" if len(one) >= _SHORTEST_ID and OSA.distance(one, other, score_cutoff=1) == 1 else "different"
 
 
 def compare_organisation(a: Profile, b: Profile, _model: Model, _: Holders) -> str | None:
@@ -242,8 +244,12 @@ def _place(one: Place, other: Place) -> str | None:
     if one.words == other.words:
         if number:
             return "same" if area != "different" else "similar"
-        return "street" if area != "different" else "different"
-    alike = JaroWinkler.similarity(one.words, other.words, score_cutoff=_SIMILAR_STREET) > 0
+        near = "similar" if not (one.numbers and other.numbers) and area == "postal" else "street"
+        return near if area != "different" else "different"
+    alike = (
+        JaroWinkler.similarity(one.words, other.words, score_cutoff=_SIMILAR_STREET) > 0
+        or token_set_ratio(one.words, other.words, score_cutoff=_SIMILAR_WORDS) > 0
+    )
     if alike and number and one.numbers:
         return "similar"
     return "street" if alike and area == "postal" else area

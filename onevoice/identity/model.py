@@ -1,24 +1,28 @@
 """The matching model and its settings: what each agreement weighs, how rare names are, where the marks lie.
 
-Takes `rules/identity.yaml` (the settings) and `shipped.json` (the model), gives an immutable `Model`. A model holds for
+Takes `rules/identity.yaml` (the settings), `shipped.json` (tables) and `identity_model.json` (chances), gives an
+immutable `Model`. A model holds for
 each level of each comparison how often it occurs between two records of one person, of two strangers and of two
 relatives (Fellegi and Sunter 1969, with relatives as a third class), and tables of name frequencies. The one rule:
-settings are fully checked when they are loaded, and the version is the hash of the content of both, so that machines
+settings are fully checked when they are loaded, and the version is the hash of the content of all, so that machines
 with equal files speak of the same model.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from math import log2
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import orjson
 
+from onevoice.errors import ConfigurationError
 from onevoice.rules_file import Section, content_version, read_yaml
 
 SHIPPED = "shipped.json"
+TRAINED = "identity_model.json"
+"""Chances that were learned: the shipped ones, and beside the settings a company's own in their place."""
 
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "given": ("exact", "nickname", "similar", "swapped", "initial", "middle", "alike", "different"),
@@ -49,6 +53,17 @@ class Evidence(NamedTuple):
     comparison: str
     level: str
     weight: float
+
+
+class Chance(NamedTuple):
+    """How often a level occurs between two records of one person, of two strangers, of two relatives."""
+
+    same: float
+    strangers: float
+    relatives: float
+
+
+Chances: TypeAlias = Mapping[str, Mapping[str, Chance]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +120,13 @@ class Model:
     """A loaded model with its settings.
 
     Attributes:
-        version: hash of the content of both files.
+        version: hash of the content of all files, and of the declared ids.
         household_limit: a contact point with more people than one and up to this many is a household's.
         cap: a block key held by more records than this is not used.
         max_size: a customer of more records is taken apart by a higher link mark.
         trusted: ids that link by themselves: national_id, register_number, vat_number.
         one_per_customer: ids of which a customer has one only.
-        weights: comparison -> level -> bits.
+        chances: comparison -> level -> how often it occurs; `weights` has the same in bits.
         given_bits: folded given name -> how rare it is, in bits; `family_bits` likewise.
         roots: given name -> the formal names it may stand for, itself among them where it is one.
         forms: given name -> all forms of those formal names, for telling a misspelt or abbreviated one.
@@ -124,6 +139,7 @@ class Model:
     max_size: int
     trusted: frozenset[str]
     one_per_customer: frozenset[str]
+    chances: Chances
     weights: Mapping[str, Mapping[str, Weight]]
     given_bits: Mapping[str, float]
     family_bits: Mapping[str, float]
@@ -137,9 +153,13 @@ class Model:
     street_words: Mapping[str, str]
     legal_forms: frozenset[str]
 
+    def with_chances(self, chances: Chances) -> Self:
+        """Return the model with other chances."""
+        return replace(self, chances=chances, weights=_weights(chances))
+
     @classmethod
     def load(cls, path: Path, *, trusted: Collection[str] = (), one_per_customer: Collection[str] = ()) -> Self:
-        """Read and check the settings, and the model that ships with the package.
+        """Read and check the settings, and the model: the shipped one, or the trained one beside the settings.
 
         Args:
             path: the settings.
@@ -147,7 +167,7 @@ class Model:
             one_per_customer: ids of which a customer has one only.
 
         Raises:
-            ConfigurationError: the file is missing or not YAML, or a key is wrong; the message names the key.
+            ConfigurationError: a file is missing or broken, or a key is wrong; the message names the key.
         """
         settings = read_yaml(path)
         content = orjson.loads(resources.files(__package__).joinpath(SHIPPED).read_bytes())
@@ -155,17 +175,21 @@ class Model:
         marks, limits, words = top.section("marks"), top.section("limits"), top.section("words")
         placeholders = top.section("placeholders")
         short_forms = content["short_forms"]
+        trained = path.with_name(TRAINED)
+        shipped = Path(str(resources.files(__package__).joinpath(TRAINED)))
+        chances = _read_chances(trained if trained.exists() else shipped)
         ids = {"trusted": sorted(trusted), "one_per_customer": sorted(one_per_customer)}
         roots = _roots(short_forms)
         model = cls(
-            version=content_version({"settings": settings, "model": content, "ids": ids}),
+            version=content_version({"settings": settings, "model": content, "chances": as_json(chances), "ids": ids}),
             marks=Marks(**{name: marks.number(name) for name in Marks.__slots__}),
             household_limit=limits.count("household"),
             cap=limits.count("cap"),
             max_size=limits.count("max_size"),
             trusted=frozenset(trusted),
             one_per_customer=frozenset(one_per_customer),
-            weights=_weights(content["weights"]),
+            chances=chances,
+            weights=_weights(chances),
             given_bits=_bits(content["given"], content["given_rare"]),
             family_bits=_bits(content["family"], content["family_rare"]),
             unknown_given=float(content["unknown"]["given"]),
@@ -184,18 +208,43 @@ class Model:
         return model
 
 
-def _weights(content: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Weight]]:
+def as_json(chances: Chances) -> dict[str, dict[str, dict[str, float]]]:
+    """Return chances as a model file has them."""
+    return {name: {level: chance._asdict() for level, chance in levels.items()} for name, levels in chances.items()}
+
+
+def _read_chances(path: Path) -> Chances:
+    try:
+        chances = chances_of(orjson.loads(path.read_bytes())["chances"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path.name}: no model file; write it again with 'onevoice identity train'"
+        ) from error
+    if not all(0 < share <= 1 for levels in chances.values() for chance in levels.values() for share in chance):
+        raise ConfigurationError(f"{path.name}: a chance is not above 0 and up to 1")
+    return chances
+
+
+def chances_of(content: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Chances:
+    """Return chances from what a model file has."""
     return {
-        comparison: {level: _weight(comparison, level, content[comparison][level]) for level in levels}
+        comparison: {level: Chance(**content[comparison][level]) for level in levels}
         for comparison, levels in LEVELS.items()
     }
 
 
-def _weight(comparison: str, level: str, chances: Mapping[str, float]) -> Weight:
-    strangers = round(log2(chances["same"] / chances["strangers"]), 3)
+def _weights(chances: Chances) -> dict[str, dict[str, Weight]]:
+    return {
+        comparison: {level: _weight(comparison, level, chance) for level, chance in levels.items()}
+        for comparison, levels in chances.items()
+    }
+
+
+def _weight(comparison: str, level: str, chance: Chance) -> Weight:
+    strangers = round(log2(chance.same / chance.strangers), 3)
     return Weight(
         strangers=strangers,
-        relatives=round(log2(chances["same"] / chances["relatives"]), 3),
+        relatives=round(log2(chance.same / chance.relatives), 3),
         by_frequency=(comparison, level) in _BY_FREQUENCY,
         evidence=Evidence(comparison=comparison, level=level, weight=strangers),
     )

@@ -42,10 +42,13 @@ _COMPARISONS: Mapping[str, Mapping[str, Compare]] = {
 }
 _NAME = frozenset({"given", "family", "middle", "suffix", "organisation"})
 _SAYS_SOMETHING = 1.0  # bits; living in one town alone does not
-_AT_HOME: Mapping[str, frozenset[str]] = {
+# What relatives have in common, or what tells father and son: it raises the doubt that two records are of relatives.
+_OF_RELATIVES: Mapping[str, frozenset[str]] = {
+    "birth": frozenset({"exact"}),  # of twins
     "email": frozenset({"personal", "household", "similar"}),
     "phone": frozenset({"personal", "household", "suffix"}),
     "address": frozenset({"same", "similar", "street", "postal"}),
+    "suffix": frozenset({"one", "different"}),
 }
 _LEAST = 0.001  # bits, of a weight and of a score
 
@@ -77,13 +80,13 @@ class _Step(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """What a level says: bits, the line that tells it, whether it speaks of a home, whether of more than the name."""
+    """What a level says: bits, the line that tells it, whether relatives may share it, whether it is of no name."""
 
     strangers: float
     relatives: float
     by_frequency: bool
     line: Evidence
-    at_home: bool
+    of_relatives: bool
     beyond_name: bool
 
 
@@ -111,18 +114,29 @@ def weigh(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> P
     return None if found is None or found.outcome == "apart" else found
 
 
+def compared(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> list[tuple[str, str, float]]:
+    """Return what each comparison finds: its name, the level, and how rare the name is that the level tells of."""
+    found: list[tuple[str, str, float]] = []
+    for compare_both, levels, bits, _ in _steps(model, a.type):
+        level = compare_both(a, b, model, holders)
+        if level is not None:
+            line = levels[level].line
+            found.append((line.comparison, level, bits(a, b) if levels[level].by_frequency else 0.0))
+    return found
+
+
 def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], least: float) -> PairScore | None:
     if a.type != b.type:
         raise ValueError("a person and an organisation are never compared")
     evidence: list[Evidence] = []
     total = against_relatives = against = 0.0
-    at_home = beyond_name = False
+    doubt = beyond_name = False
     trusted = bool(model.trusted) and not set(declared_ids(a, model.trusted)).isdisjoint(declared_ids(b, model.trusted))
     least = -inf if trusted else least
     for compare_both, levels, bits, ahead in _steps(model, a.type):
         level = compare_both(a, b, model, holders)
         if level is not None:
-            weight, relatives, by_frequency, line, of_home, more_than_name = levels[level]
+            weight, relatives, by_frequency, line, of_relatives, more_than_name = levels[level]
             if by_frequency:
                 line = _of_name(line.comparison, level, weight + bits(a, b))
                 weight = line.weight
@@ -130,11 +144,11 @@ def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], lea
             total += weight
             against += min(weight, 0.0)
             against_relatives += relatives
-            at_home = at_home or of_home
+            doubt = doubt or of_relatives
             beyond_name = beyond_name or more_than_name
         if total + ahead < least:
             return None
-    if at_home:
+    if doubt:
         excess = against_relatives + model.marks.link - model.marks.relatives - total
         if excess < -_LEAST / 2:
             line = Evidence(comparison="relatives", level="possible", weight=_thousandths(excess))
@@ -173,7 +187,7 @@ def _level(weight: Weight) -> _Level:
         relatives=weight.relatives,
         by_frequency=weight.by_frequency,
         line=weight.evidence,
-        at_home=level in _AT_HOME.get(comparison, ()),
+        of_relatives=level in _OF_RELATIVES.get(comparison, ()),
         beyond_name=comparison not in _NAME and weight.strangers > _SAYS_SOMETHING,
     )
 

@@ -5,9 +5,11 @@ equal rows in any order give equal results; what cannot be read is told with its
 """
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from onevoice.errors import ConfigurationError
 from onevoice.identity import Grouping, Model, Profile, group_all, profile
@@ -34,6 +36,12 @@ class MatchedFile:
 
     customers: dict[str, str]
     grouping: Grouping
+
+    @classmethod
+    def of(cls, grouping: Grouping) -> Self:
+        """Return what a grouping means for the file."""
+        customers = {key: min(found)[2] for found in grouping.groups for _, _, key in found}
+        return cls(customers=dict(sorted(customers.items())), grouping=grouping)
 
     @property
     def sizes(self) -> dict[int, int]:
@@ -96,12 +104,23 @@ def match_rows(
     Args:
         rows: the rows, each with any of `COLUMNS`; without `record_id` a row goes by its line among the data.
         model: the model with its settings.
-        region: country of telephone numbers whose row names none, such as GB; blank means not known.
+        region: country of telephone numbers whose row names none, such as GB; blank means the `usual_region`.
         advance: told how many records were compared since it was told last.
 
     Raises:
         ConfigurationError: two rows have one record id, or a kind is not known; the message names the row.
     """
+    profiles = profiles_of(rows, model, region=region)
+    return MatchedFile.of(group_all(profiles, model, advance))
+
+
+def profiles_of(rows: Sequence[Mapping[str, str]], model: Model, *, region: str = "") -> dict[Record, Profile]:
+    """Return what matching sees of rows, by record.
+
+    Raises:
+        ConfigurationError: as `match_rows`.
+    """
+    home = region or usual_region(rows)
     profiles: dict[Record, Profile] = {}
     for number, row in enumerate(rows, start=1):
         record_id = row.get("record_id", "").strip() or f"row-{number:09d}"
@@ -113,10 +132,26 @@ def match_rows(
             raise ConfigurationError(f"row {number}: kind: write person or organisation, or leave it blank")
         if kind == "person" and _is_organisation(row):
             kind = "organisation"
-        profiles[record] = profile(canonical(row, kind, region), kind, model)
-    grouping = group_all(profiles, model, advance)
-    customers = {key: min(found)[2] for found in grouping.groups for _, _, key in found}
-    return MatchedFile(customers=dict(sorted(customers.items())), grouping=grouping)
+        profiles[record] = profile(canonical(row, kind, home), kind, model)
+    return profiles
+
+
+def checked_region(text: str) -> str:
+    """Return the two letters of a country as they are written.
+
+    Raises:
+        ConfigurationError: there is no such country.
+    """
+    if text and known_region(text) is None:
+        raise ConfigurationError(f"--region {text}: write the two letters of a country, such as GB")
+    return text.upper()
+
+
+def usual_region(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return the country that most rows with a country name, for those that name none; blank where it is not most."""
+    named = Counter(known_region(row.get("country")) for row in rows if row.get("country"))
+    country, number = max(named.items(), key=lambda one: (one[1], one[0] or ""), default=(None, 0))
+    return country if country and 2 * number > named.total() else ""
 
 
 def canonical(row: Mapping[str, str], kind: str, region: str) -> Json:

@@ -153,9 +153,11 @@ def _plain_groups(
     group = {i: {i} for i in ids}
     for place, (a, b) in enumerate([*said, *trusted, *links]):
         one, other = group[a], group[b]
+        if one is other:
+            continue
         apart = any((x in one and y in other) or (y in one and x in other) for x, y in different)
         stopped = place >= len(said) and (_two_ids(scene, one, other) or _weak_bridge(scene, one, other))
-        if one is not other and not apart and rows[a].type == rows[b].type and not stopped:
+        if not apart and rows[a].type == rows[b].type and not stopped:
             for i in other:
                 one.add(i)
             for i in one:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from onevoice.cli import app
 from onevoice.errors import ConfigurationError
+from onevoice.identity import Model
+from tests.identity.people import RULES
 
 COLUMNS = ["record_id", "given_name", "family_name", "birth_date", "email", "phone", "street", "city", "postal_code"]
 ROWS = [
@@ -98,3 +101,50 @@ def test_hostile_values_make_no_giant_customer(tmp_path: Path) -> None:
     ]
     said = run(tmp_path, write(tmp_path / "in.csv", crowd + odd))
     assert "10,005 records are 10,005 customers" in said
+
+
+def test_numbers_without_a_country_are_read_in_the_one_that_most_rows_name(tmp_path: Path) -> None:
+    rows = [
+        ["a", "William", "Marchbanks", "0161 496 0123", ""],
+        ["b", "William", "Marchbanks", "+44 161 496 0123", "GB"],
+        ["c", "Emma", "Jones", "", "GB"],
+        ["d", "Emma", "Brown", "", "FR"],
+    ]
+    columns = ["record_id", "given_name", "family_name", "phone", "country"]
+    run(tmp_path, write(tmp_path / "in.csv", rows, columns), "--explain", str(tmp_path / "pairs.csv"))
+    pairs = list(csv.DictReader((tmp_path / "pairs.csv").open(encoding="utf-8")))
+    assert "they share a telephone number that nobody else uses" in pairs[0]["evidence"]
+
+
+def test_fit_learns_a_model_first_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    people = [(given, family) for given in ("Zelda", "Otto", "Ivo") for family in ("Marchbanks", "Quill", "Tarrant")]
+    rows = [
+        [f"{number}-{copy}", given, family, f"19{50 + number}-03-18", f"{given}.{family}@example.com".lower()]
+        for number, (given, family) in enumerate(people)
+        for copy in range(2)
+    ]
+    models = set()
+    for seed in range(2):
+        random.Random(seed).shuffle(rows)
+        said = run(tmp_path, write(tmp_path / "in.csv", rows, COLUMNS[:5]), "--fit")
+        models.add((tmp_path / "identity_model.json").read_bytes())
+    assert len(models) == 1
+    content = json.loads(models.pop())
+    assert content["learned_from"]["pairs"] == len(people)
+    assert content["judged_by"]["after"]["customers"] == len(people)
+    assert content["chances"]["family"]["different"]["same"] < content["chances"]["family"]["exact"]["same"]
+    assert "identity_model.json: written" in said
+
+
+def test_a_trained_model_beside_the_rules_is_used_and_a_broken_one_named(tmp_path: Path) -> None:
+    (tmp_path / "identity.yaml").write_bytes((RULES / "identity.yaml").read_bytes())
+    shipped = Model.load(tmp_path / "identity.yaml")
+    file = write(tmp_path / "in.csv", ROWS)
+    out = tmp_path / "identity_model.json"
+    result = CliRunner().invoke(app, ["identity", "train", str(file), "--out", str(out)])
+    assert result.exception is None, result.output
+    trained = Model.load(tmp_path / "identity.yaml")
+    assert trained.version != shipped.version
+    out.write_text("{}")
+    with pytest.raises(ConfigurationError, match=r"identity_model\.json"):
+        Model.load(tmp_path / "identity.yaml")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,17 +14,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from onevoice.identity import Profile, cluster, holders_of, profile
+from onevoice.identity import Edge, JudgedPair, Limits, Member, Profile, cluster, group, holders_of, profile
 from onevoice.messages import Envelope, RecordRef
 from onevoice.store import open_store
 from onevoice.store import tables as t
+from onevoice.workers import oracle
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.ingest import compare, surroundings
 from onevoice.workers.oracle import check_oracle
 from tests.workers.walk import Walk, crm, envelope, sample_hub, shop
 
 CAP, HOUSEHOLD, BRIDGE, LARGEST = 5, 2, 18.0, 4
-EXAMPLES, LEAST = 100, 50
+EXAMPLES, LEAST, LEAST_BRIDGES = 100, 50, 15
 LOW_LIMITS = {"cap": CAP, "household_limit": HOUSEHOLD, "max_size": LARGEST}
 
 PEOPLE = st.builds(
@@ -63,7 +66,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Walk]:
         store.create_tables()
         made = Walk(store, config, catalog)
         model = replace(made.ingest.model, **LOW_LIMITS)
-        made.ingest.model = replace(model, marks=replace(model.marks, bridge=BRIDGE))
+        made.ingest = replace(made.ingest, model=replace(model, marks=replace(model.marks, bridge=BRIDGE)))
         return made
 
     return walk
@@ -139,8 +142,59 @@ def explore(make: Callable[[], Walk], *, shrink: bool = True) -> Counter[str]:
 
 def test_live_matching_ends_where_all_pairs_end_while_limits_are_crossed_both_ways(make: Callable[[], Walk]) -> None:
     seen = explore(make)
-    crossed = ("cap up", "cap down", "household up", "household down", "bridge held", "bridge taken")
-    assert {name for name in crossed if seen[name] < LEAST} == set(), seen
+    assert {name for name in ("cap up", "cap down", "household up", "household down") if seen[name] < LEAST} == set()
+    assert min(seen["bridge held"], seen["bridge taken"]) >= LEAST_BRIDGES, seen
+
+
+def test_grouping_is_the_plain_one_while_bridges_of_two_and_two_are_held_and_taken() -> None:
+    counted: Counter[str] = Counter()
+    numbers = range(6)
+    every = list(combinations(numbers, 2))
+
+    @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
+    @given(
+        st.lists(st.sampled_from([-20.0, 10.0, 21.0, 22.0, 30.0]), min_size=len(every), max_size=len(every)),
+        st.lists(st.sampled_from(["", "", "A", "B"]), min_size=6, max_size=6),
+        st.dictionaries(st.sampled_from(every), st.sampled_from(["same", "different"]), max_size=2),
+        st.sampled_from([3, 4, 6]),
+    )
+    def play(scores: list[float], ids: list[str], said: dict[tuple[int, int], str], largest: int) -> None:
+        score_of = dict(zip(every, scores, strict=True))
+        links = [Edge(a=a, b=b, score=s) for (a, b), s in score_of.items() if s > 20]
+        links += [Edge(a=a, b=b, score=0, trusted=True) for a, b in [(0, 1)] if score_of[0, 1] <= 20]
+        members = [
+            Member(
+                id=n,
+                type="person",
+                sort_key=("crm", "Contact", str(n)),
+                own=[("national_id", ids[n])] if ids[n] else (),
+            )
+            for n in numbers
+        ]
+        judged = [JudgedPair(verdict=verdict, a=a, b=b) for (a, b), verdict in said.items()]
+        limits = Limits(bridge=12.0, max_size=largest, link=20.0)
+        found = group(members, links, judged, limits, lambda a, b: score_of[min(a, b), max(a, b)])
+
+        scene = SimpleNamespace(
+            rows={n: SimpleNamespace(system="crm", stream="Contact", key=str(n), type="person") for n in numbers},
+            seen={n: replace(Profile(type="person"), national_id=ids[n]) for n in numbers},
+            model=SimpleNamespace(
+                marks=SimpleNamespace(bridge=12.0, link=20.0), max_size=largest, one_per_customer={"national_id"}
+            ),
+            score=lambda a, b: SimpleNamespace(score=score_of[min(a, b), max(a, b)]),
+        )
+        pairs = {(e.a, e.b): (e.score, "trusted" if e.trusted else "link") for e in links}
+        same, different = ([p for p, verdict in said.items() if verdict == word] for word in ("same", "different"))
+        plain = oracle._plain_groups(scene, set(numbers), pairs, same, different)  # type: ignore[arg-type]
+        assert {frozenset(one) for one in plain.values()} == set(found)
+        for one, other in combinations([g for g in found if len(g) > 1], 2):
+            cross = [(min(a, b), max(a, b)) for a in one for b in other]
+            linked = any(pair in pairs for pair in cross)
+            counted["held"] += linked and sum(score_of[pair] for pair in cross) < 12.0 * len(cross)
+        counted["taken"] += sum(len(one) >= 4 for one in found)
+
+    play()
+    assert min(counted["held"], counted["taken"]) >= LEAST, counted
 
 
 def test_mutant_that_reopens_nothing_when_a_limit_is_crossed_is_caught(
