@@ -173,7 +173,7 @@ class Loops:
                 due = self.hub.clock.due(f"list {system} {name}", every)
                 if self.stop.is_set() or not due or system in self.hub.systems.parked():
                     continue
-                lacks, surplus = self.hub.delivery.compare_list(system, name)
+                lacks, surplus = self.hub.delivery.lists.compare(system, name)
                 if lacks or surplus:
                     log.warning("list_differs", system=system, list=name, lacks=lacks, surplus=surplus)
 

@@ -103,10 +103,10 @@ def test_a_list_is_compared_with_the_system_both_ways(walk: Walk) -> None:
     walk.take(do_not_call(1, point=MINE))
     walk.settle()
     walk.lists.in_force = frozenset({("phone", OTHER, "marketing")})
-    assert walk.delivery.compare_list("callcentre", "suppression") == (1, 1)
+    assert walk.delivery.lists.compare("callcentre", "suppression") == (1, 1)
     walk.settle()
     assert walk.listed() == {("phone", MINE)}
-    assert walk.delivery.compare_list("callcentre", "suppression") == (0, 0)
+    assert walk.delivery.lists.compare("callcentre", "suppression") == (0, 0)
 
 
 def test_of_two_deliveries_of_one_list_the_older_never_has_the_last_word(

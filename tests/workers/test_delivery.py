@@ -493,7 +493,7 @@ def test_a_system_that_asks_for_time_is_given_it(pair: Walk) -> None:
 
 
 def test_an_entry_that_the_system_leaves_out_holds_up_no_other(pair: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onevoice.workers.delivery.PROOF_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("onevoice.workers.delivery.lists.PROOF_WAIT_SECONDS", 0.1)
     read = pair.lists.readback_list
     left_out = {("phone", "+447400123457", "marketing")}
     monkeypatch.setattr(pair.lists, "readback_list", lambda name: (read(name) or frozenset()) - left_out)
@@ -532,7 +532,7 @@ def test_what_changes_while_a_list_is_handed_over_reaches_the_list(pair: Walk, m
 def test_a_list_is_owed_until_the_system_says_that_it_has_it_in_force(
     pair: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onevoice.workers.delivery.PROOF_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("onevoice.workers.delivery.lists.PROOF_WAIT_SECONDS", 0.1)
     pair.lists.loads = False
     pair.take(do_not_call(200, point="+447400123456"))
     pair.deliver()
