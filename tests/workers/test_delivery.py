@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from onevoice.errors import OperatorError, RefusedError, TransientError
-from onevoice.messages import Change, Lane, ListEntry, RecordRef, Work, WriteOutcome, WriteResult
+from onevoice.messages import Act, Change, Lane, ListEntry, RecordRef, Work, WriteOutcome, WriteResult
 from onevoice.obligations import request
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
@@ -560,3 +561,24 @@ def test_a_suppressed_number_that_nobody_holds_any_more_stays_on_the_list_beside
     pair.arrive("crm", "Contact", pair.crm.change("003A", MobilePhone="+447400999999"))
     pair.settle()
     assert pair.listed() == {("phone", "+447400123456"), ("phone", "+447400999999")}
+
+
+def test_a_complaint_about_an_address_that_the_hub_wrote_is_told_where_it_stands(pair: Walk) -> None:
+    pair.settle()
+    assert pair.crm.records["003A"]["Email"] == NEW
+    assert not pair.crm.records["003A"]["HasOptedOutOfEmail"]
+    with pair.store.transaction() as connection:
+        complaint = Act(
+            id=uuid.uuid4(),
+            kind="prohibition",
+            channel="email",
+            purpose="marketing",
+            reason="complaint",
+            time=datetime.now(UTC),
+            anchor_point=f"email:{NEW}",
+            source=RecordRef(system="hub", stream="acts", key="1"),
+            evidence={},
+        )
+        pair.ingest.say(connection, [complaint])
+    pair.settle()
+    assert pair.crm.records["003A"]["HasOptedOutOfEmail"]

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from onevoice.consent import Gate, Holding
 from onevoice.consent.lists import MARKETING, Refreshed
+from onevoice.consent.question import points_on_channel
+from onevoice.errors import RecordError
+from onevoice.identity import contact_points
 from onevoice.messages import Json, Lane, Permission, RecordRef, Work
 from onevoice.obligations import Owed, owed_fields
 from onevoice.workers.catalog import Catalog, Stream
@@ -64,7 +67,7 @@ def lanes_moved(record: Record, marks_before: Json, marks: Json, catalog: Catalo
     if stored is None or stored.mapping_version != record.mapping_version:
         return list(Lane)
     before, now, read = stored.payload or {}, record.payload or {}, stream.mapping.read_source
-    return [
+    moved = [
         lane
         for lane in Lane
         if any(
@@ -72,6 +75,7 @@ def lanes_moved(record: Record, marks_before: Json, marks: Json, catalog: Catalo
             for path in stream.mapping.writable_paths(lane)
         )
     ]
+    return list(Lane) if Lane.RECORD in moved else moved  # a contact point may have come to stand there
 
 
 def owed(
@@ -98,7 +102,7 @@ def owed(
     elif holding is None or not (holding.acts or marks):
         return NOTHING
     else:
-        wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record.ref), lane)
+        wanted = mapping.to_source({}, permissions_of(stream, holding, gate, record, marks), lane)
     found = owed_fields(
         wanted,
         mapping.difference(
@@ -120,13 +124,31 @@ def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -
 
 
 def permissions_of(
-    stream: Stream, holding: Holding, gate: Gate, record: RecordRef
+    stream: Stream, holding: Holding, gate: Gate, record: Record, marks: Collection[str]
 ) -> dict[tuple[str, str], Permission]:
-    """Return the permissions that the stream has fields for, as this record of it holds them."""
+    """Return the permissions that the stream has fields for, as this record of it holds them.
+
+    What the hub wrote into a record is no point of its own and permits nothing there; but it stands there, and the
+    system writes to it, so what is prohibited at it is prohibited.
+    """
+    standing = _points_standing(stream, record) - holding.carried.get(record.ref, frozenset()) if marks else ()
     return {
-        (channel, purpose): gate.fold(holding, channel, purpose, record=record).permission
+        (channel, purpose): Permission.DENIED
+        if any(
+            gate.fold(holding, channel, purpose, point).permission is Permission.DENIED
+            for point in points_on_channel(standing, channel)
+        )
+        else gate.fold(holding, channel, purpose, record=record.ref).permission
         for channel, purpose in stream.mapping.acts
     }
+
+
+def _points_standing(stream: Stream, record: Record) -> frozenset[str]:
+    """The contact points in the record as the system has it, whoever wrote them; none where it cannot be read."""
+    try:
+        return frozenset(contact_points(stream.mapping.to_canonical(record.payload or {}).canonical))
+    except RecordError:
+        return frozenset()
 
 
 def list_works(refreshed: Refreshed, proven: Collection[tuple[str, str, str]], catalog: Catalog) -> Iterator[Work]:
