@@ -24,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     text,
     true,
@@ -97,17 +98,16 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
     )
 
 
-def delete_by_keys(connection: Connection, table: Table, *, key: str, keys: Sequence[Any]) -> None:
-    """Delete the rows whose key column is among `keys`."""
+def delete_by_keys(connection: Connection, table: Table, *, key: Sequence[str], keys: Sequence[Any]) -> None:
+    """Delete the rows of which any of the `key` columns is among `keys`."""
     if not keys:
         return
     if connection.dialect.name == "postgresql":
-        wanted = text(
-            f'delete from "{table.name}" where "{key}" = any(cast(:keys as {_pg_type(table.c[key].type)}[]))'  # noqa: S608 - names are ours
-        )
-        connection.execute(wanted, {"keys": list(keys)})
+        kind = _pg_type(table.c[key[0]].type)
+        among_them = " or ".join(f'"{name}" = any(cast(:keys as {kind}[]))' for name in key)
+        connection.execute(text(f'delete from "{table.name}" where {among_them}'), {"keys": list(keys)})  # noqa: S608 - names are ours
         return
-    connection.execute(delete(table).where(table.c[key].in_(list(keys))))
+    connection.execute(delete(table).where(or_(*(table.c[name].in_(list(keys)) for name in key))))
 
 
 def delete_pairs(

@@ -54,14 +54,16 @@ class Lease:
         Raises:
             FencedError: somebody else has taken it since.
         """
-        row = connection.execute(_row(self.name)).one_or_none()
-        if row is None or row.fence != self.fence or row.holder != self.holder:
-            raise FencedError(f"lease {self.name}: passed to another worker; this work is given up and done again")
-        connection.execute(
+        postgresql = connection.dialect.name == "postgresql"
+        now: Any = func.clock_timestamp() if postgresql else database_now(connection)
+        ours = (lease_table.c.fence == self.fence) & (lease_table.c.holder == self.holder)
+        prolonged = connection.execute(
             update(lease_table)
-            .where(lease_table.c.name == self.name)
-            .values(expires_at=database_now(connection) + timedelta(seconds=self.seconds))
+            .where((lease_table.c.name == self.name) & ours)
+            .values(expires_at=now + timedelta(seconds=self.seconds))
         )
+        if prolonged.rowcount != 1:
+            raise FencedError(f"lease {self.name}: passed to another worker; this work is given up and done again")
 
     def release(self, store: Store) -> None:
         """Give the lease back, if it is still ours."""

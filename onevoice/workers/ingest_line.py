@@ -22,7 +22,7 @@ from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.prepare import Incoming, Rejected
 
-BATCH = 500
+BATCH = 1000
 LEASE_SECONDS = 20.0
 IDLE_SECONDS = 0.05
 PAUSE_SECONDS = 1.0

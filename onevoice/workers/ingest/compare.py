@@ -125,8 +125,7 @@ def _rescore(
                     pairs[(one, other) if one < other else (other, one)] = found
     known = [UUID(int=one) for one in keys]
     known = [i for i in known if i not in changed or not changed[i].fresh]
-    for side in ("a", "b"):
-        delete_by_keys(connection, pair, key=side, keys=known)
+    delete_by_keys(connection, pair, key=("a", "b"), keys=known)
     rows = [
         {
             "a": UUID(int=a),
