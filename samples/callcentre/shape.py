@@ -41,6 +41,7 @@ def call(serial: int, number: str, calendar: Calendar, chance: random.Random) ->
         "currency": "GBP",
         "campaign": "spring-offer-2026" if outbound else None,
         "subject": None if outbound else chance.choice(SUBJECTS),
+        "insight": None,
         "updated_at": stamp(ended + timedelta(microseconds=chance.randrange(1_000_000))),
     }
 
