@@ -188,7 +188,7 @@ def parse_work(body: bytes) -> list[Work]:
 def _is_target(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 2:
         return False
-    return all(isinstance(part, str) and 0 < len(part) <= MAX_TEXT for part in value)
+    return all(isinstance(part, str) and part for part in value)
 
 
 def _document(body: bytes) -> Json:

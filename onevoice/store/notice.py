@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from psycopg import Error
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from onevoice.errors import TransientError
 from onevoice.store.engine import Store
@@ -51,5 +52,5 @@ def listening(store: Store, channel: str, otherwise: Wait) -> Iterator[Wait]:
                 yield wait
             finally:
                 connection.invalidate()  # a connection that listens goes back to no pool
-    except (DBAPIError, Error) as error:
+    except (DBAPIError, PoolTimeoutError, Error) as error:
         raise TransientError(f"store: {type(error).__name__} while waiting for work; it is tried again") from None

@@ -25,6 +25,7 @@ from onevoice.workers.hub import Hub
 from onevoice.workers.ingest_line import IngestLine
 from onevoice.workers.memory import settle_memory
 from onevoice.workers.quarantine import keep_dead_letters
+from onevoice.workers.relay import BATCH
 from onevoice.workers.schedule import Schedule
 
 QUARANTINE_BATCH = 500
@@ -126,7 +127,7 @@ class Loops:
             while not self.stop.is_set():
                 with_records = time.monotonic() >= records_at
                 announced = self.hub.relay.relay(tuple(Lane) if with_records else (Lane.SUPPRESSION,))
-                if with_records:
+                if with_records and announced < BATCH:
                     records_at = time.monotonic() + GATHER_SECONDS
                 if not announced:
                     wait(LOOK_SECONDS)

@@ -16,7 +16,7 @@ from onevoice.obligations import request
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
 from tests.workers.fakes import failure, outcome
-from tests.workers.walk import CRM, ERP, SHOP, Walk, do_not_call
+from tests.workers.walk import CRM, ERP, SHOP, Walk, crm, do_not_call, erp
 
 OLD, NEW = "old@example.com", "ann@example.com"
 PERSON = {"MobilePhone": "+447400123456", "Email": OLD}
@@ -582,3 +582,46 @@ def test_a_complaint_about_an_address_that_the_hub_wrote_is_told_where_it_stands
         pair.ingest.say(connection, [complaint])
     pair.settle()
     assert pair.crm.records["003A"]["HasOptedOutOfEmail"]
+
+
+def test_who_gives_up_the_number_that_was_forbidden_leaves_the_list_with_all_numbers(walk: Walk) -> None:
+    gone, kept = "+447400123456", "+447400123457"
+    walk.take(crm(1, MobilePhone=gone, Phone=kept))
+    walk.take(do_not_call(2, entry_id="D1", point=gone))
+    walk.settle()
+    assert {("phone", gone), ("phone", kept)} <= walk.listed()
+    walk.take(crm(3, MobilePhone="+447400123458", Phone=kept))
+    walk.settle()
+    assert ("phone", kept) not in walk.listed()
+    assert ("phone", gone) in walk.listed()
+
+
+def test_whoever_becomes_the_only_holder_of_a_point_is_bound_by_what_was_said_there(walk: Walk) -> None:
+    shared = "0161 496 0777"
+    walk.take(crm(1, Phone=shared, MobilePhone=None))
+    walk.take(erp(1, customer_no="K9", first_name="BOB", last_name="RAY", birth_date="1955-05-05", phone=shared,
+                  mobile=None, email=None))  # fmt: skip
+    assert walk.record("crm", "003A").customer_id != walk.record("erp", "K9").customer_id
+    with walk.store.transaction() as connection:
+        walk.ingest.say(connection, [_said("prohibition", "deceased", "phone:+441614960777")])
+    walk.settle()
+    assert walk.listed() == set()
+    walk.take(erp(2, customer_no="K9", first_name="BOB", last_name="RAY", birth_date="1955-05-05",
+                  phone="0161 496 0999", mobile=None, email=None))  # fmt: skip
+    assert {(w.system, w.lane) for w in walk.owed()} >= {("callcentre", Lane.SUPPRESSION)}
+    opened = {(row.system, row.target) for row in walk.rows(t.obligation) if row.state != "verified"}
+    assert {(w.system, w.target) for w in walk.owed()} <= opened
+
+
+def _said(kind: str, reason: str, point: str) -> Act:
+    return Act(
+        id=uuid.uuid4(),
+        kind=kind,
+        channel="any",
+        purpose="any",
+        reason=reason,
+        time=datetime.now(UTC),
+        anchor_point=point,
+        source=RecordRef(system="hub", stream="acts", key="1"),
+        evidence={},
+    )

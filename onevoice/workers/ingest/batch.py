@@ -13,7 +13,7 @@ from sqlalchemy import Connection, update
 
 from onevoice.bus import Delivery
 from onevoice.consent import Gate, Holding
-from onevoice.consent.holdings import holdings_of, holdings_with
+from onevoice.consent.holdings import acts_at, holdings_of, holdings_with
 from onevoice.consent.lists import MARKETING, Place, refresh
 from onevoice.errors import TransientError
 from onevoice.identity import Model, contact_points
@@ -186,7 +186,7 @@ class Ingest:
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
         moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
-        said = [*acts, *accepted.gone]
+        said = [*acts, *accepted.gone, *_acts_at_moved_points(connection, parties)]
         affected = _customers_at(connection, said) | regrouping.customers
         merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
         tell(
@@ -370,6 +370,7 @@ class Ingest:
         Most customers said nothing, and whether they are on the list is not asked anew.
         """
         anchors = {act.anchor_record for act in acts}
+        points = {act.anchor_point for act in acts if act.anchor_point and act.anchor_point.startswith(_POINTS)}
         regrouped = _regrouped(customers.values())
         touched = [
             customer
@@ -378,9 +379,9 @@ class Ingest:
             or customer.id in regrouped
             or customer.id in doubted
             or not anchors.isdisjoint(holdings[customer.id].records)
+            or not points.isdisjoint(_points_before(customer))
         ]
-        points = {act.anchor_point for act in acts if act.anchor_point and act.anchor_point.startswith(_POINTS)}
-        points |= {p for c in touched for m in c.members if m.stored for p in contact_points(m.stored.canonical)}
+        points |= {p for c in touched for p in _points_before(c)}
         if not touched and not points:
             return []
         now = datetime.now(UTC)
@@ -420,6 +421,22 @@ def _names_to_lock(
         if holding.acts:
             before = {member.stored_customer for member in customer.members}
             yield from lock_names_of(points=holding.points | holding.former, customers=before | {customer.id})
+
+
+def _acts_at_moved_points(connection: Connection, parties: Iterable[Record]) -> list[Act]:
+    """Return what was said at bare contact points that these records came to hold or hold no more.
+
+    It bears on every other holder too: whether one holds a point alone is part of what is permitted there.
+    """
+    moved: set[str] = set()
+    for one in parties:
+        before = one.stored.canonical if one.stored else {}
+        moved |= set(contact_points(before)) ^ set(contact_points(one.canonical))
+    return [act for act in acts_at(connection, (), moved) if act.anchor_record is None]
+
+
+def _points_before(customer: Customer) -> set[str]:
+    return {p for m in customer.members if m.stored for p in contact_points(m.stored.canonical)}
 
 
 def _holds_otherwise(customer: Customer) -> bool:
