@@ -124,6 +124,11 @@ def _take_on(connection: Connection, taken: Sequence[Row[Any]], until: datetime,
     ]
 
 
+def hold(connection: Connection, dues: Sequence[Due]) -> None:
+    """Lock the dues in the order of their keys, for whoever changes them in several statements afterwards."""
+    _locked(connection, [due.work for due in dues])
+
+
 def release_all(connection: Connection, *, now: datetime) -> int:
     """Make due what was taken on by a process that is gone, where there is only ever one; returns how many."""
     taken = update(obligation).where(obligation.c.state == "sent").values(state="due", next_attempt_at=now)

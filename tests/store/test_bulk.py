@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
 from onevoice.errors import TransientError
-from onevoice.store import Store, rows_by_keys, rows_up_to, update_rows, upsert
+from onevoice.store import Store, open_store, rows_by_keys, rows_up_to, update_rows, upsert
 from onevoice.store.tables import customer, pair, quarantine, record_key, stream_state, system_state
+from onevoice.testing.servers import PrivatePostgres
 
 NOW = datetime(2024, 12, 3, 9, 14, 5, 250114, tzinfo=UTC)
 
@@ -201,3 +203,25 @@ def test_a_database_that_is_away_is_trouble_that_passes(tmp_path: Any) -> None:
     with pytest.raises(TransientError) as raised:
         away.ping()
     assert "nobody" not in str(raised.value)
+
+
+def test_rows_are_locked_in_pythons_order_whatever_the_database_sorts_by(postgres: PrivatePostgres) -> None:
+    name = f"english_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres.url("postgres").replace("+psycopg", "", 1), autocommit=True) as admin:
+        admin.execute(f"create database {name} template template0 locale_provider icu icu_locale 'en-US' locale 'C'")
+    store = open_store(postgres.url(name))
+    systems = ["a", "B", "b", "Z", "é"]
+    try:
+        with store.transaction() as connection:
+            system_state.create(connection)
+            upsert(connection, system_state, [state(one) for one in systems], key=["system"])
+            by_database = connection.scalars(select(system_state.c.system).order_by(system_state.c.system)).all()
+            assert by_database != sorted(systems)  # or there would be nothing to prove
+            keys = [(one,) for one in systems]
+            rows = rows_by_keys(connection, system_state, [system_state.c.system], key=["system"], keys=keys, lock=True)
+            assert [row.system for row in rows] == sorted(systems)
+            update_rows(connection, system_state, [{"system": one, "failures": 1} for one in systems], key=["system"])
+            assert set(connection.scalars(select(system_state.c.failures))) == {1}
+    finally:
+        store.close()
+        postgres.drop_database(name)

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from onevoice.errors import RefusedError, TransientError
 from onevoice.messages import RecordRef
 from onevoice.store import Lease, Store, open_store
+from onevoice.store.tables import source_record
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.ingest import batch
 from tests.workers.walk import Walk, at_rest, crm, envelope, erp, sample_hub, shop
@@ -181,7 +182,7 @@ def test_worker_that_sleeps_between_reading_and_commit_loses_the_lease_and_its_w
     awake.take(TWIN)  # the twin of what the sleeper has read nobody for
     stop.go_on.set()
     assert isinstance(sleeping.ended(), TransientError)
-    assert {row.system for row in awake.rows(batch.t.source_record)} == {"erp", "shop"}  # nothing of it was committed
+    assert {row.system for row in awake.rows(source_record)} == {"erp", "shop"}  # nothing of it was committed
     with pytest.raises(TransientError):
         walk.take(ANN)  # it still believes in its old lease
     awake.take(ANN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from onevoice.errors import OperatorError, RefusedError, TransientError
-from onevoice.messages import Act, Change, Lane, ListEntry, RecordRef, Work, WriteOutcome, WriteResult
+from onevoice.messages import Act, Change, Envelope, Lane, ListEntry, RecordRef, Work, WriteOutcome, WriteResult
 from onevoice.obligations import request
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
+from onevoice.workers.ingest.merge import merge
 from tests.workers.fakes import failure, outcome
 from tests.workers.walk import CRM, ERP, SHOP, Walk, crm, do_not_call, erp
 
@@ -613,15 +614,51 @@ def test_whoever_becomes_the_only_holder_of_a_point_is_bound_by_what_was_said_th
     assert {(w.system, w.target) for w in walk.owed()} <= opened
 
 
+def test_what_was_granted_at_a_point_holds_no_longer_once_somebody_else_has_it_too(walk: Walk) -> None:
+    mail = "ann@example.com"
+    walk.arrive("shop", "customers", walk.shop.put(SHOP | {"email": mail, "phone": None}))
+    with walk.store.transaction() as connection:
+        walk.ingest.say(connection, [_said("grant", "grant", f"email:{mail}")])
+    walk.settle()
+    assert walk.shop.records[str(SHOP["id"])]["accepts_email_marketing"] is True
+    walk.take(erp(2, customer_no="K9", first_name="BOB", last_name="RAY", birth_date="1955-05-05", email=mail))
+    assert walk.record("shop", str(SHOP["id"])).customer_id != walk.record("erp", "K9").customer_id
+    walk.settle()
+    assert walk.shop.records[str(SHOP["id"])]["accepts_email_marketing"] is not True
+
+
+def test_whoever_comes_to_a_crowded_point_makes_no_work_for_the_crowd(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def somebody(number: int) -> Envelope:
+        return erp(number + 1, customer_no=f"K{number}", first_name=f"{'abcdefgh'[number]}" * 5, last_name="RAY",
+                   birth_date=f"19{50 + number}-05-05", phone="0161 496 0777", mobile=None, email=None)  # fmt: skip
+
+    for number in range(6):
+        walk.take(somebody(number))
+    assert len(walk.rows(t.customer)) == 6
+    with walk.store.transaction() as connection:
+        walk.ingest.say(connection, [_said("prohibition", "deceased", "phone:+441614960777")])
+    asked: list[int] = []
+
+    def counted(loaded: Any, customers: Collection[Any], *args: Any, **named: Any) -> Any:
+        asked.append(len(customers))
+        return merge(loaded, customers, *args, **named)
+
+    monkeypatch.setattr("onevoice.workers.ingest.batch.merge", counted)
+    walk.take(somebody(6))
+    assert asked == [1]
+
+
 def _said(kind: str, reason: str, point: str) -> Act:
     return Act(
         id=uuid.uuid4(),
         kind=kind,
-        channel="any",
-        purpose="any",
+        channel="email" if kind == "grant" else "any",
+        purpose="marketing" if kind == "grant" else "any",
         reason=reason,
         time=datetime.now(UTC),
         anchor_point=point,
         source=RecordRef(system="hub", stream="acts", key="1"),
-        evidence={},
+        evidence={"source": "test"},
     )

@@ -17,7 +17,7 @@ from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.errors import OnevoiceError, OperatorError, TransientError
 from onevoice.messages import Lane, RecordRef, Work, WriteOutcome, WriteResult
-from onevoice.obligations import Due, Owed, claim_due, close, fail, owed_to, put_back
+from onevoice.obligations import Due, Owed, claim_due, close, fail, hold, owed_to, put_back
 from onevoice.sdk import RecordWriter
 from onevoice.store import Store
 from onevoice.workers.catalog import Catalog, Stream
@@ -234,6 +234,7 @@ class Delivery:
         failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
         with self.store.transaction() as connection:
             marks = hold_marks(connection, {ref_of(t.due.work) for t in tasks})
+            hold(connection, [t.due for t in tasks])
             for task, result in zip(tasks, written.results, strict=True):
                 fields = marks[ref_of(task.due.work)]
                 if result.outcome is WriteOutcome.REFUSED:

@@ -1,7 +1,7 @@
 """One batch through the walk: prepare outside, then one transaction under the ingest lease, then acknowledge."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,38 +9,35 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from onevoice.bus import Delivery
-from onevoice.consent import Gate, Holding
-from onevoice.consent.holdings import acts_at, holdings_of, holdings_with
-from onevoice.consent.lists import MARKETING, Place, refresh
+from onevoice.consent import Gate
 from onevoice.errors import TransientError
-from onevoice.identity import Model, contact_points
+from onevoice.identity import Model
 from onevoice.mapping import is_history
 from onevoice.master import Survivorship
-from onevoice.messages import Act, Lane, RecordRef, Work
+from onevoice.messages import Act, RecordRef, Work
 from onevoice.obligations import request
-from onevoice.store import Lease, Store, rows_by_keys, upsert
-from onevoice.store import tables as t
-from onevoice.store.locks import lock_names, lock_names_of
+from onevoice.store import Lease, Store
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.drift import note_drift
 from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
-from onevoice.workers.ingest.merge import Customer, goldens_of, merge
-from onevoice.workers.ingest.oblige import lanes_moved, list_target, list_works, works_at, works_for
+from onevoice.workers.ingest.merge import Customer, merge
 from onevoice.workers.ingest.outside import sift
+from onevoice.workers.ingest.owing import Owing, points_before
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
 from onevoice.workers.ingest.record import Record, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
+from onevoice.workers.ingest.said import acts_at_moved_points, customers_at, holders_alone_or_two, save_acts
 from onevoice.workers.ingest.seen import Seen
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
 from onevoice.workers.ingest.surroundings import Surroundings
 from onevoice.workers.ingest.trial import begin_trial, end_trial
-from onevoice.workers.marks import Marks, hold_marks, load_marks, save_marks
+from onevoice.workers.marks import Marks, hold_marks, save_marks
 from onevoice.workers.outbox import tell
 
 _KEY = ("system", "stream", "key")
@@ -186,8 +183,9 @@ class Ingest:
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
         moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
-        said = [*acts, *accepted.gone, *_acts_at_moved_points(connection, parties)]
-        affected = _customers_at(connection, said) | regrouping.customers
+        said, passed_on = [*acts, *accepted.gone], acts_at_moved_points(connection, parties)
+        alone_or_two = holders_alone_or_two(connection, passed_on, self.gate, most=self.model.max_size)
+        affected = customers_at(connection, said) | regrouping.customers | alone_or_two
         merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
         tell(
             connection,
@@ -198,18 +196,19 @@ class Ingest:
             ],
         )
         others = {c.id: c for c in merged.values() if c.changed or c.id in affected or _holds_otherwise(c)}
-        works = self._owed_to_customers(connection, others, said)
-        return works + self._owed_to_records(
-            connection, [r for r in parties if r.customer_id not in others], accepted, merged
-        )
+        points = {act.anchor_point for act in passed_on}
+        doubted = {c.id for c in others.values() if c.id in alone_or_two or not points.isdisjoint(points_before(c))}
+        works = self._owing().to_customers(connection, others, said, doubted)
+        still = [r for r in parties if r.customer_id not in others]
+        return works + self._owing().to_records(connection, still, accepted.marks_before, accepted.marks, merged)
 
     def say(self, connection: Connection, acts: Sequence[Act]) -> None:
         """Take acts that people state, with all that follows; the caller keeps ingest out of the same transaction."""
         now = datetime.now(UTC)
-        _save_acts(connection, acts, [], now)
-        merged = merge(Loaded(connection), _customers_at(connection, acts), self.survivorship, now=now)
+        save_acts(connection, acts, [], now)
+        merged = merge(Loaded(connection), customers_at(connection, acts), self.survivorship, now=now)
         tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
-        request(connection, self._owed_to_customers(connection, merged, acts), now=now, cause=None)
+        request(connection, self._owing().to_customers(connection, merged, acts), now=now, cause=None)
 
     def owe(self, connection: Connection, customers: Collection[UUID], acts: Sequence[Act] = ()) -> int:
         """Oblige the systems to what is true now, where nothing was said but something came or ended.
@@ -221,9 +220,9 @@ class Ingest:
             acts: what ended.
         """
         now = datetime.now(UTC)
-        concerned = {*customers, *_customers_at(connection, acts)}
+        concerned = {*customers, *customers_at(connection, acts)}
         merged = merge(Loaded(connection), concerned, self.survivorship, now=now)
-        works = self._owed_to_customers(connection, merged, acts, doubted=customers)
+        works = self._owing().to_customers(connection, merged, acts, doubted=customers)
         return request(connection, works, now=now, cause=None)
 
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
@@ -237,8 +236,11 @@ class Ingest:
         save_records(connection, regrouping.records, now=now)
         merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
         tell(connection, customer_events(merged, now=now))
-        request(connection, self._owed_to_customers(connection, merged, []), now=now, cause=None)
+        request(connection, self._owing().to_customers(connection, merged, []), now=now, cause=None)
         return frozenset(merged)
+
+    def _owing(self) -> Owing:
+        return Owing(self.catalog, self.gate)
 
     def _accept(
         self, connection: Connection, incoming: Sequence[Incoming], now: datetime, forbidding: Sequence[Act]
@@ -266,7 +268,7 @@ class Ingest:
                 gone += [act for k, act in before.items() if k not in after]
                 added += [act for k, act in after.items() if k not in before]
                 acts.update({k: act for k, act in after.items() if act != before.get(k)})
-        _save_acts(connection, acts.values(), [act.id for act in gone], now)
+        save_acts(connection, acts.values(), [act.id for act in gone], now)
         return _Accepted(
             records=records,
             marks_before=marks_before,
@@ -305,150 +307,12 @@ class Ingest:
                 records[part.ref].withdraw(record)
         return state
 
-    def _owed_to_customers(
-        self,
-        connection: Connection,
-        customers: Mapping[UUID, Customer],
-        acts: Sequence[Act],
-        doubted: Collection[UUID] = (),
-    ) -> list[Work]:
-        """Return what is owed to all records and lists of the customers.
-
-        Args:
-            acts: what was said, or does not count any more.
-            doubted: customers whose places on the list are looked at although nobody said anything.
-        """
-        holdings = holdings_with(connection, {c.id: _held_by(c) for c in customers.values()})
-        refs = [m.ref for c in customers.values() for m in c.members]
-        marks = load_marks(connection, refs)
-        lock_names(connection, _names_to_lock(customers.values(), holdings, acts))
-        works = list(works_for(customers, holdings, marks, self.catalog, self.gate))
-        return works + self._list_works(connection, customers, holdings, acts, doubted)
-
-    def _owed_to_records(
-        self,
-        connection: Connection,
-        records: Iterable[Record],
-        accepted: _Accepted,
-        merged: Mapping[UUID, Customer],
-    ) -> list[Work]:
-        """Return what is owed to records of customers that stay as they were: only their own fields have moved."""
-        moved = {}
-        for record in records:
-            before, after = accepted.marks_before.get(record.ref, {}), accepted.marks.get(record.ref, {})
-            lanes = lanes_moved(record, before, after, self.catalog)
-            if lanes and record.customer_id is not None:
-                moved[record.ref] = record, record.customer_id, lanes
-        asked = {customer for _, customer, _ in moved.values()}
-        goldens = goldens_of(connection, asked - merged.keys()) | {c: merged[c].golden for c in asked & merged.keys()}
-        barred = {customer for _, customer, lanes in moved.values() if Lane.SUPPRESSION in lanes}
-        holdings = holdings_of(connection, barred)
-        return [
-            work
-            for record, customer, lanes in moved.values()
-            for work in works_at(
-                record,
-                lanes,
-                goldens[customer],
-                holdings.get(customer),
-                accepted.marks.get(record.ref, {}),
-                self.catalog,
-                self.gate,
-            )
-        ]
-
-    def _list_works(
-        self,
-        connection: Connection,
-        customers: Mapping[UUID, Customer],
-        holdings: Mapping[UUID, Holding],
-        acts: Sequence[Act],
-        doubted: Collection[UUID],
-    ) -> list[Work]:
-        """Bring the suppression list up to date; return what is owed to the systems that hold one.
-
-        Most customers said nothing, and whether they are on the list is not asked anew.
-        """
-        anchors = {act.anchor_record for act in acts}
-        points = {act.anchor_point for act in acts if act.anchor_point and act.anchor_point.startswith(_POINTS)}
-        regrouped = _regrouped(customers.values())
-        touched = [
-            customer
-            for customer in customers.values()
-            if holdings[customer.id].acts
-            or customer.id in regrouped
-            or customer.id in doubted
-            or not anchors.isdisjoint(holdings[customer.id].records)
-            or not points.isdisjoint(_points_before(customer))
-        ]
-        points |= {p for c in touched for p in _points_before(c)}
-        if not touched and not points:
-            return []
-        now = datetime.now(UTC)
-        refreshed = refresh(connection, self.gate, (holdings[c.id] for c in touched), points, now=now)
-        return list(list_works(refreshed, self._proven(connection, refreshed.places), self.catalog))
-
-    def _proven(self, connection: Connection, places: Iterable[Place]) -> set[tuple[str, str, str]]:
-        """Return (system, list, target) of what the systems' lists are proven to hold at the places."""
-        targets = [
-            (system, name, list_target(channel, point, MARKETING))
-            for (system, name), channels in self.catalog.lists.items()
-            for channel, point in places
-            if channel in channels
-        ]
-        columns = [t.delivered.c.system, t.delivered.c.stream, t.delivered.c.key]
-        rows = rows_by_keys(connection, t.delivered, columns, key=_KEY, keys=targets)
-        return {(row.system, row.stream, row.key) for row in rows}
-
-
-def _regrouped(customers: Iterable[Customer]) -> set[UUID]:
-    """Return the customers that records came to or went from: what those said counts anew, or no more."""
-    found: set[UUID] = set()
-    for customer in customers:
-        before = {member.stored_customer for member in customer.members} - {None, customer.id}
-        found |= {one for one in (*before, customer.id if before else None) if one is not None}
-    return found
-
-
-def _names_to_lock(
-    customers: Iterable[Customer], holdings: Mapping[UUID, Holding], acts: Sequence[Act]
-) -> Iterator[str]:
-    """Yield whatever a contact may hang on that these acts, or the new grouping of old ones, could forbid."""
-    for act in acts:
-        yield from lock_names_of(points={act.anchor_point}, threads={act.thread})
-    for customer in customers:
-        holding = holdings[customer.id]
-        if holding.acts:
-            before = {member.stored_customer for member in customer.members}
-            yield from lock_names_of(points=holding.points | holding.former, customers=before | {customer.id})
-
-
-def _acts_at_moved_points(connection: Connection, parties: Iterable[Record]) -> list[Act]:
-    """Return what was said at bare contact points that these records came to hold or hold no more.
-
-    It bears on every other holder too: whether one holds a point alone is part of what is permitted there.
-    """
-    moved: set[str] = set()
-    for one in parties:
-        before = one.stored.canonical if one.stored else {}
-        moved |= set(contact_points(before)) ^ set(contact_points(one.canonical))
-    return [act for act in acts_at(connection, (), moved) if act.anchor_record is None]
-
-
-def _points_before(customer: Customer) -> set[str]:
-    return {p for m in customer.members if m.stored for p in contact_points(m.stored.canonical)}
-
 
 def _holds_otherwise(customer: Customer) -> bool:
     """Whether one of its records says something else, which may be a contact point, or is gone."""
     return any(
         m.stored is None or (m.stored.canonical, m.stored.deleted) != (m.canonical, m.deleted) for m in customer.members
     )
-
-
-def _held_by(customer: Customer) -> dict[RecordRef, tuple[str, ...]]:
-    """Return the contact points of each of the customer's records; one that was deleted keeps its last ones."""
-    return {member.ref: contact_points(member.canonical) for member in customer.members}
 
 
 def _is_remapping(one: Incoming, record: Record | None, effect: tuple[Any, ...]) -> bool:
@@ -467,54 +331,3 @@ def _first_sight(one: Incoming) -> Record:
     return Record(
         id=record_id, ref=one.ref, type=kind, occurred_at=one.occurred_at, mapping_version=one.mapping.version_id
     )
-
-
-def _customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:
-    """Return the customers that new acts bear on: those of the anchor records, and all holders of the points."""
-    refs = [a.anchor_record for a in acts if a.anchor_record]
-    points = {a.anchor_point for a in acts if a.anchor_point}
-    holders = rows_by_keys(
-        connection, t.record_key, [t.record_key.c.record_id], key=["key"], keys=[(p,) for p in points]
-    )
-    column = [t.source_record.c.customer_id]
-    rows = [
-        *rows_by_keys(connection, t.source_record, column, key=_KEY, keys=[(r.system, r.stream, r.key) for r in refs]),
-        *rows_by_keys(connection, t.source_record, column, key=["id"], keys=[(h.record_id,) for h in holders]),
-    ]
-    return {row.customer_id for row in rows if row.customer_id}
-
-
-def _save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[UUID], now: datetime) -> None:
-    upsert(connection, t.act, [_act_row(a, now) for a in acts], key=["id"], update=["superseded_at", "evidence"])
-    if superseded:
-        connection.execute(update(t.act).where(t.act.c.id.in_(superseded)).values(superseded_at=now))
-
-
-def _act_row(act: Act, now: datetime) -> dict[str, Any]:
-    record, source = act.anchor_record, act.source
-    return {
-        "id": act.id,
-        "kind": act.kind,
-        "channel": act.channel,
-        "purpose": act.purpose,
-        "controller": act.controller,
-        "reason": act.reason,
-        "time": act.time,
-        "earliest": act.earliest,
-        "first_sight": act.first_sight,
-        "anchor_system": record.system if record else None,
-        "anchor_stream": record.stream if record else None,
-        "anchor_key": record.key if record else None,
-        "anchor_point": act.anchor_point,
-        "valid_until": act.valid_until,
-        "inbound": act.inbound,
-        "thread": act.thread,
-        "lifts": act.lifts,
-        "terms": act.terms or None,
-        "source_system": source.system,
-        "source_stream": source.stream,
-        "source_key": source.key,
-        "evidence": act.evidence,
-        "recorded_at": now,
-        "superseded_at": None,
-    }
