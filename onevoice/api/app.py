@@ -22,8 +22,7 @@ from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import RESPONSES, install
 from onevoice.api.wiring import Fuse
-from onevoice.contracts import Contracts
-from onevoice.workers.acts import Acts
+from onevoice.workers.acts import open_acts
 from onevoice.workers.contacts import Contacts
 from onevoice.workers.customers import open_customers
 from onevoice.workers.decisions.desk import Desk
@@ -52,8 +51,7 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     app.state.hub = hub
     app.state.customers = open_customers(hub)
     app.state.contacts = Contacts(store=hub.store, gate=hub.gate, signing=hub.signing)
-    act = Contracts(hub.config.root / "schemas").canonical("act")
-    app.state.acts = Acts(contract=act, store=hub.store, ingest=hub.ingest, gate=hub.gate)
+    app.state.acts = open_acts(hub)
     app.state.own_pages = own_page.open_doors(hub)
     failures = Counter(
         "onevoice_rule_failures_total", "Rules that raised, and so were out of a decision.", ["rule"], registry=registry

@@ -13,9 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from onevoice.api.caller import AnyCaller, Operator
 from onevoice.api.wiring import ActsHere, DeskHere
-from onevoice.messages import ANY, Act, Channel, RecordRef
-from onevoice.workers.acts import HUB
-from onevoice.workers.customers.reference import Reference, parse_reference
+from onevoice.messages import Channel
 from onevoice.workers.decisions.desk import Asked, EndResult, Explained, OutcomeResult, Reported
 
 router = APIRouter(tags=["decisions"])
@@ -108,27 +106,7 @@ def report_outcome(
     A question that was accepted or declined is asked no more, on any channel, also where it is queued already.
     """
     reported = Reported(offer=said.offer, kind=said.kind, event=said.event, at=said.at)
-    who = f"{caller.kind}:{caller.name}"
-    result = desk.report(decision, reported, caller=who)
-    anchor = desk.closed_by(decision, reported) if result.state == "recorded" else None
-    if anchor is not None:
-        acts.state(_answered(parse_reference(anchor), said), by=who)
-    return result
-
-
-def _answered(anchor: Reference, said: OutcomeSaid) -> Act:
-    return Act(
-        id=UUID(int=0),
-        kind="prohibition",
-        channel=ANY,
-        purpose=ANY,
-        reason="answered",
-        time=said.at,
-        source=RecordRef(system=HUB, stream="act", key=""),
-        anchor_record=anchor.record,
-        anchor_point=anchor.point,
-        thread=said.offer,
-    )
+    return desk.report(decision, reported, caller=f"{caller.kind}:{caller.name}", acts=acts)
 
 
 @router.post("/decisions/{decision}/end")

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, te
 from onevoice.decisions.offer import Budget
 from onevoice.decisions.outcome import standing
 from onevoice.decisions.propensity import NOTHING_SHOWN, Cell, Snapshot
-from onevoice.store import rows_by_keys, upsert
+from onevoice.store import insert_new, rows_by_keys, upsert
 from onevoice.store.members import POINTS, REFERENCES
 from onevoice.store.tables import budget as budget_table
 from onevoice.store.tables import offer_use, outcome, propensity_snapshot
@@ -67,11 +67,7 @@ def record_outcome(connection: Connection, row: dict[str, Any]) -> tuple[bool, s
 
     The first outcome consumes what the decision reserved, also after its time, unless that was given to others since.
     """
-    known = select(outcome.c.kind).where(
-        *(outcome.c[name] == row[name] for name in ("decision_id", "offer", "kind", "caller", "event"))
-    )
-    is_news = connection.execute(known).first() is None
-    upsert(connection, outcome, [row], key=["decision_id", "offer", "kind", "caller", "event"])
+    is_news = insert_new(connection, outcome, row, key=["decision_id", "offer", "kind", "caller", "event"])
     one = (offer_use.c.decision_id == row["decision_id"]) & (offer_use.c.offer == row["offer"])
     for before, after in (("reserved", "consumed"), ("expired", "late")):
         connection.execute(update(offer_use).where(one, offer_use.c.state == before).values(state=after))

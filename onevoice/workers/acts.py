@@ -24,6 +24,7 @@ from onevoice.store import Store, keep_out
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import contact, record_key, source_record
 from onevoice.workers.customers.reference import holders_of
+from onevoice.workers.hub import Hub
 from onevoice.workers.ingest import Ingest
 
 STREAM = "act"
@@ -133,6 +134,11 @@ class Acts:
             _check_role(act, roles)
         if act.kind == "grant" and ANY in (act.channel, act.purpose):
             raise RefusedError("act: a grant names one channel and one purpose")
+
+
+def open_acts(hub: Hub) -> Acts:
+    """Return what takes acts into a hub."""
+    return Acts(contract=hub.catalog.canonical("act"), store=hub.store, ingest=hub.ingest, gate=hub.gate)
 
 
 def _check_role(act: Act, roles: Collection[str]) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from onevoice.decisions import WORDS, Reason
 from onevoice.decisions.release import keep_version, release, roll_back
-from onevoice.errors import RefusedError
+from onevoice.errors import RefusedError, TransientError
 from onevoice.store.tables import act, offer_use
 from onevoice.store.tables import decision as decision_table
+from onevoice.workers.acts import Acts, open_acts
 from onevoice.workers.customers import open_customers
 from onevoice.workers.decisions import Rulebook, Rules, load_rules
 from onevoice.workers.decisions.desk import Asked, Desk, Reported
@@ -132,7 +133,7 @@ def test_learning_moves_propensity_and_what_was_decided_before_stays_what_it_was
         asked = Asked(ref=f"phone:+44207946{number:04}", channel="phone", facts={})
         made = desk.decide(asked, caller="system:callcentre", key=f"learn-{number}")
         said = Reported(offer="first_order", kind="accepted", event=str(number), at=datetime(2026, 11, 2, tzinfo=UTC))
-        desk.report(UUID(made["id"]), said, caller="system:callcentre")
+        desk.report(UUID(made["id"]), said, caller="system:callcentre", acts=open_acts(buyer.hub))
 
     due = buyer.hub.clock.due(LEARNT, timedelta(hours=1))
     number = learn(buyer.hub.store)
@@ -409,3 +410,19 @@ def test_a_question_that_was_answered_or_declined_once_is_asked_nowhere_else(buy
     with buyer.hub.store.transaction() as connection:
         closed = [row.thread for row in connection.execute(select(act)) if row.reason == "answered"]
     assert closed == ["satisfaction"]
+
+
+def test_an_answer_that_could_not_close_its_question_is_taken_anew(
+    buyer: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(buyer, "q1", kind="question", channel="web").json()
+
+    def away(*_: object, **__: object) -> None:
+        raise TransientError("store: away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Acts, "state_in", away)
+        assert report(buyer, asked["id"], "declined", "d1", offer="satisfaction").status_code == 503
+    assert report(buyer, asked["id"], "declined", "d1", offer="satisfaction").json()["state"] == "recorded"
+    waits = buyer.get(f"/v1/customers/{HIS_PHONE}/context", params={"channel": "phone"}).json()["question"]
+    assert waits is None

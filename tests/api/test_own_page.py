@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from httpx import Response
 from sqlalchemy import select
 
+from onevoice.errors import TransientError
 from onevoice.messages import Json
 from onevoice.store import tables as t
 from tests.api.door import Door, bearer
@@ -200,6 +201,38 @@ def test_a_page_floods_nobody(door: Door) -> None:
         answer = send(door, page, {"email": "victim@example.com"})
         assert answer.status_code == (303 if at < 3 else 409)
     assert len(requested(door)) == 3
+
+
+def test_a_no_counts_although_something_else_on_the_page_was_asked_too_often(door: Door) -> None:
+    door.push("crm", "Contact", contact())
+    door.post("/v1/acts", GRANT)
+    page = page_of(door)
+    field, *_ = mail_marketing(look(door, page))
+    for _ in range(3):
+        send(door, page, {"email": "victim@example.com"})
+    assert ask(door)[0]
+    answer = send(door, page, {field: "no", "email": "victim@example.com"})
+    assert (answer.status_code, "all else that was said is kept" in answer.text) == (409, True)
+    assert not ask(door)[0]
+
+
+def test_what_was_said_while_the_bus_was_away_comes_in_when_it_is_said_again(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.push("crm", "Contact", contact())
+    page = page_of(door)
+
+    def away(_envelopes: object) -> None:
+        raise TransientError("bus: away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(door.hub.bus), "publish_records", lambda _self, envelopes: away(envelopes))
+        assert send(door, page, {"given_name": "Willy"}).status_code == 503
+    door.take_in()
+    assert door.customer(HIM)["golden"]["name"]["given"] != "Willy"
+    assert send(door, page, {"given_name": "Willy"}).status_code == 303
+    door.take_in()
+    assert door.customer(HIM)["golden"]["name"]["given"] == "Willy"
 
 
 def test_a_no_at_one_point_leaves_the_yes_at_the_other(door: Door) -> None:

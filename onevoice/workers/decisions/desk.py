@@ -22,16 +22,20 @@ from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
-from onevoice.messages import Json
-from onevoice.store import Store, insert_new
+from onevoice.messages import ANY, Act, Json, RecordRef
+from onevoice.store import Store, insert_new, keep_out
 from onevoice.store.tables import decision as decision_table
 from onevoice.store.tables import shadow_decision
+from onevoice.workers.acts import HUB, Acts
 from onevoice.workers.customers import Customers
 from onevoice.workers.customers.reading import Here
+from onevoice.workers.customers.reference import Reference, parse_reference
 from onevoice.workers.decisions.advice import question, told_offer, told_route
 from onevoice.workers.decisions.reservation import paid, placed
 from onevoice.workers.decisions.rulebook import Decider
 from onevoice.workers.decisions.shadow import beside as decided_beside
+
+ANSWERS = frozenset({"accepted", "declined"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +160,10 @@ class Desk:
         answer: Json = stored.answer
         return answer
 
-    def report(self, decision: UUID, said: Reported, *, caller: str) -> OutcomeResult:
+    def report(self, decision: UUID, said: Reported, *, caller: str, acts: Acts) -> OutcomeResult:
         """Take an outcome; the same one again changes nothing, and one of an unknown decision waits.
+
+        A question that was accepted or declined is asked no more, on any channel, also where it is queued already.
 
         Raises:
             RefusedError: the decision did not give this offer, or there is no such kind.
@@ -174,28 +180,15 @@ class Desk:
             "recorded_at": datetime.now(UTC),
         }
         with self.store.transaction() as connection:
-            found = connection.execute(
-                select(decision_table.c.answer).where(decision_table.c.id == decision)
-            ).scalar_one_or_none()
-            if found is not None and said.offer not in {offer["id"] for offer in found["offers"]}:
+            found = connection.execute(select(decision_table).where(decision_table.c.id == decision)).one_or_none()
+            if found is not None and said.offer not in {offer["id"] for offer in found.answer["offers"]}:
                 raise RefusedError("outcome: the decision did not give this offer")
             is_news, reservation = record_outcome(connection, row)
+            if found is not None and is_news and found.question["kind"] == QUESTION and said.kind in ANSWERS:
+                keep_out(connection, "ingest")
+                acts.state_in(connection, [_answered(parse_reference(found.anchor), said)], by=caller)
         state = "waiting" if found is None else "recorded" if is_news else "repeated"
         return OutcomeResult(state=state, reservation=reservation)
-
-    def closed_by(self, decision: UUID, said: Reported) -> str | None:
-        """Return what a decision hangs on, where an outcome answers or declines its question: that is asked no more.
-
-        None where it does not, or the decision is not known.
-        """
-        if said.kind not in ("accepted", "declined"):
-            return None
-        with self.store.transaction() as connection:
-            row = connection.execute(select(decision_table).where(decision_table.c.id == decision)).one_or_none()
-        if row is None or row.question["kind"] != QUESTION:
-            return None
-        anchor: str = row.anchor
-        return anchor
 
     def explain(self, decision: UUID) -> Explained:
         """Make a stored decision again, by the rules and counts that it was made by.
@@ -332,3 +325,18 @@ def _use(row: Json, ruleset: Ruleset, question: Question, offer: str, costs: Map
 def _hash(asked: Asked) -> str:
     packed = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.blake2b(packed, digest_size=16).hexdigest()
+
+
+def _answered(anchor: Reference, said: Reported) -> Act:
+    return Act(
+        id=UUID(int=0),
+        kind="prohibition",
+        channel=ANY,
+        purpose=ANY,
+        reason="answered",
+        time=said.at,
+        source=RecordRef(system=HUB, stream="act", key=""),
+        anchor_record=anchor.record,
+        anchor_point=anchor.point,
+        thread=said.offer,
+    )

@@ -24,6 +24,10 @@ MOST_A_DAY = 3
 """Messages to one point: a page must not become a way to flood somebody else's."""
 
 
+class FloodedError(RefusedError):
+    """A point was written to often enough today."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
     """What a link to confirm is about. `kind` is "grant" or "point"; `purpose` belongs to a grant."""
@@ -53,7 +57,8 @@ def request(connection: Connection, signing: Signing, wanted: ToConfirm, languag
     """Keep what is to be confirmed and tell whoever sends.
 
     Raises:
-        RefusedError: the point was written to often enough today, or customers cannot reach the hub.
+        FloodedError: the point was written to often enough today.
+        RefusedError: customers cannot reach the hub.
     """
     if not signing.base:
         raise RefusedError("confirmation: api.public_url is not set, so that no link can be sent")
@@ -61,7 +66,10 @@ def request(connection: Connection, signing: Signing, wanted: ToConfirm, languag
         confirmation.c.point == wanted.point, confirmation.c.made_at > now - timedelta(days=1)
     )
     if connection.execute(today).scalar_one() >= MOST_A_DAY:
-        raise RefusedError("confirmation: messages enough were sent there today; look there, or try tomorrow")
+        raise FloodedError(
+            "confirmation: messages enough were sent there today; look there, or try tomorrow; all else that was said "
+            "is kept"
+        )
     number, until = uuid_utils.uuid7(), now + VALID
     kind = "point" if wanted.purpose is None else "grant"
     row = {"id": number, "kind": kind, "made_at": now, "expires_at": until, **asdict(wanted)}

@@ -14,18 +14,17 @@ from sqlalchemy import Connection, select
 
 from onevoice.consent import Gate, Holding, Question
 from onevoice.consent.holdings import acts_at, holdings_of
-from onevoice.contracts import Contracts
 from onevoice.errors import RefusedError
 from onevoice.messages import ANY, Act, Json, Permission, RecordRef
 from onevoice.store import Store, keep_out
 from onevoice.store.tables import customer, source_record
-from onevoice.workers.acts import SELF, Acts
+from onevoice.workers.acts import SELF, Acts, open_acts
 from onevoice.workers.contacts import point_of
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.hub import Hub
 from onevoice.workers.links import CONFIRM, PAGE, PAGE_VALID, Signing
 from onevoice.workers.own_page import confirmation
-from onevoice.workers.own_page.confirmation import Confirmed, ToConfirm
+from onevoice.workers.own_page.confirmation import Confirmed, FloodedError, ToConfirm
 from onevoice.workers.own_page.profile import FIELDS, Profiles
 from onevoice.workers.own_page.receipt import receipt
 from onevoice.workers.own_page.standing import (
@@ -98,22 +97,27 @@ class OwnPage:
         """Keep what a customer says; what stands anyway is not said again.
 
         Raises:
-            RefusedError: as `look`; or a contact point is none, or was written to often enough today.
+            RefusedError: as `look`; or a contact point is none.
+            FloodedError: one was written to often enough today; all else is kept.
             RecordError: what it says of itself does not fit.
         """
-        now = self.gate.clock()
+        now, flooded = self.gate.clock(), list[FloodedError]()
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
             whose = self._whose(connection, token)
             standing = self._standing(connection, whose)
             acts = list(self._said(whose, standing, form, now))
             self.acts.state_in(connection, acts, by=SELF)
-            asked_at = list(self._to_confirm(connection, whose, standing, form, now))
+            asked_at = list(self._to_confirm(connection, whose, standing, form, now, flooded))
             said = {name: value for name, value in form.profile.items() if name in FIELDS and value}
             news = {name: value for name, value in said.items() if value != getattr(standing, name)}
-            data = self.profiles.change(connection, whose.id, news, now) if news and standing.person else None
+            if news and standing.person:
+                self.profiles.change(connection, whose.id, news, now)
+            data = self.profiles.unheard(connection, whose.id)
         if data is not None:
             self.profiles.publish(whose.ref, data)
+        if flooded:  # a no must not be lost because something else was asked too often
+            raise flooded[0]
         return Saved(changed=bool(acts or asked_at or data), asked_at=tuple(asked_at))
 
     def to_confirm(self, token: str) -> Confirmed:
@@ -136,21 +140,22 @@ class OwnPage:
         with self.store.transaction() as connection:
             keep_out(connection, _INGEST)
             wanted = confirmation.load(connection, number)
-            if wanted.confirmed_at is not None:
-                return wanted
             whose = self._holder(connection, wanted.record_id)
-            if wanted.purpose is not None:
+            if wanted.confirmed_at is not None:
+                acts = []
+            elif wanted.purpose is not None:
                 evidence = wanted.evidence | {"confirmed": True, "collection_method": "double opt-in"}
                 acts = [_grant(whose, wanted.channel, wanted.purpose, wanted.point, now, evidence)]
-                data = None
             else:
                 acts = list(self._verified(connection, wanted.point, now))
-                data = self.profiles.change_point(connection, wanted.record_id, wanted.point, now)
-            self.acts.state_in(connection, acts, by=SELF)
-            confirmation.mark(connection, number, now)
+                self.profiles.change_point(connection, wanted.record_id, wanted.point, now)
+            if wanted.confirmed_at is None:
+                self.acts.state_in(connection, acts, by=SELF)
+                confirmation.mark(connection, number, now)
+            data = self.profiles.unheard(connection, wanted.record_id)
         if data is not None:
             self.profiles.publish(whose.ref, data)
-        return replace(wanted, confirmed_at=now)
+        return replace(wanted, confirmed_at=wanted.confirmed_at or now)
 
     def receipt(self, token: str) -> str:
         """Return what the customer said about being contacted, as a signed document.
@@ -252,9 +257,18 @@ class OwnPage:
                 yield replace(one, anchor_record=record, anchor_point=point)
 
     def _to_confirm(
-        self, connection: Connection, whose: _Whose, standing: Standing, form: Form, now: datetime
+        self,
+        connection: Connection,
+        whose: _Whose,
+        standing: Standing,
+        form: Form,
+        now: datetime,
+        flooded: list[FloodedError],
     ) -> Iterator[str]:
-        """Ask for confirmation of each yes at a point and of each new point; yields where, in part."""
+        """Ask for confirmation of each yes at a point and of each new point; yields where, in part.
+
+        Points that were written to often enough today are left out and noted in `flooded`.
+        """
         language = form.profile.get("language") or standing.language or None
         for choice in standing.choices:
             wanted = form.choices.get(choice.id) and choice.permission != Permission.ALLOWED and not choice.waits
@@ -266,14 +280,29 @@ class OwnPage:
                     purpose=choice.purpose,
                     evidence=_evidence(choice),
                 )
-                confirmation.request(connection, self.signing, to_confirm, language, now)
-                yield shown(choice.point)
+                if self._asked(connection, to_confirm, language, now, flooded):
+                    yield shown(choice.point)
         for kind, channel, value in (("email", "email", form.email), ("phone", "sms", form.phone)):
             point = point_of(f"{kind}:{value}") if value and standing.person else None
             if point is not None and point not in whose.holding.points:
                 new = ToConfirm(record_id=whose.id, point=point, channel=channel)
-                confirmation.request(connection, self.signing, new, language, now)
-                yield shown(point)
+                if self._asked(connection, new, language, now, flooded):
+                    yield shown(point)
+
+    def _asked(
+        self,
+        connection: Connection,
+        wanted: ToConfirm,
+        language: str | None,
+        now: datetime,
+        flooded: list[FloodedError],
+    ) -> bool:
+        try:
+            confirmation.request(connection, self.signing, wanted, language, now)
+        except FloodedError as error:
+            flooded.append(error)
+            return False
+        return True
 
     def _verified(self, connection: Connection, point: str, now: datetime) -> Iterator[Act]:
         """Lift what stands at a point until it is entered anew and verified."""
@@ -293,13 +322,11 @@ class OwnPage:
 
 def open_own_page(hub: Hub, signing: Signing) -> OwnPage:
     """Return the own pages of a hub."""
-    act = Contracts(hub.config.root / "schemas").canonical("act")
-    acts = Acts(contract=act, store=hub.store, ingest=hub.ingest, gate=hub.gate)
     judging = Judging(hub.store, hub.ingest)
     return OwnPage(
         store=hub.store,
         gate=hub.gate,
-        acts=acts,
+        acts=open_acts(hub),
         profiles=Profiles(store=hub.store, catalog=hub.catalog, door=hub.door, judging=judging),
         signing=signing,
         hub_name=hub.config.name,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from onevoice.mapping.times import moment_text
 from onevoice.messages import Json, RecordRef, SourceRecord
 from onevoice.store import Store, upsert
-from onevoice.store.tables import own_profile
+from onevoice.store.tables import own_profile, source_record
 from onevoice.workers.catalog import OWN_PAGE, Catalog
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.door import Door
@@ -37,8 +37,16 @@ class Profiles:
         row = connection.execute(select(own_profile.c.data).where(own_profile.c.record_id == record_id))
         return dict(row.scalar_one_or_none() or {})
 
-    def change(self, connection: Connection, record_id: UUID, said: Mapping[str, str], now: datetime) -> Json:
-        """Keep what is said now beside what was said before; give it back to be published once this has committed.
+    def unheard(self, connection: Connection, record_id: UUID) -> Json | None:
+        """Return what was said on the page of a record and has not come in by the front door yet, to be published."""
+        said = self.load(connection, record_id)
+        system, stream = OWN_PAGE
+        here = (source_record.c.system == system) & (source_record.c.stream == stream)
+        heard = select(source_record.c.sequence).where(here & (source_record.c.key == str(record_id)))
+        return said if said and (connection.execute(heard).scalar_one_or_none() or "") < said["changed_at"] else None
+
+    def change(self, connection: Connection, record_id: UUID, said: Mapping[str, str], now: datetime) -> None:
+        """Keep what is said now beside what was said before; it is `unheard` until it was published.
 
         Raises:
             RecordError: it does not fit `schemas/self/profile.json`.
@@ -48,18 +56,17 @@ class Profiles:
         self.catalog.streams[OWN_PAGE].source.check(data)
         row = {"record_id": record_id, "data": data, "changed_at": now}
         upsert(connection, own_profile, [row], key=["record_id"], update=["data", "changed_at"])
-        return data
 
-    def change_point(self, connection: Connection, record_id: UUID, point: str, now: datetime) -> Json:
+    def change_point(self, connection: Connection, record_id: UUID, point: str, now: datetime) -> None:
         """Keep a contact point that was confirmed."""
         kind, _, value = point.partition(":")
-        return self.change(connection, record_id, {_POINT_FIELDS[kind]: value}, now)
+        self.change(connection, record_id, {_POINT_FIELDS[kind]: value}, now)
 
     def publish(self, own: RecordRef, data: Json) -> None:
         """Bring a profile to the hub as a record of the person whose page it was.
 
         Raises:
-            TransientError: the bus is away; say it again.
+            TransientError: the bus is away; whoever says it again finds it unheard.
             RefusedError: people judged that this record is nobody's own.
         """
         system, stream = OWN_PAGE
