@@ -52,8 +52,9 @@ class Capabilities:
     Attributes:
         max_batch: most changes in one `write`.
         requests_per_second: budget for all calls; None: not limited.
-        create: how a create is made safe: upsert_key, idempotency_key, lookup or none.
-        deletes: told (a read gives them), swept (only missed in a complete read) or none (never seen).
+        create: how a create is made safe: upsert_key, idempotency_key, lookup or none; for readers, until the hub
+            creates anything.
+        deletes: for readers too: told (a read gives them), swept (only missed in a complete read) or none (never seen).
         since_cursor: a read gives what changed; False: always everything.
         push: the system tells by itself.
         suppression: how it takes prohibitions: flag (a field of its records), list, file or none.
@@ -107,6 +108,10 @@ class Manifest:
     contract: PinnedWsdl | None = None
     declared: Json = field(default_factory=dict)
     quality: Quality = field(default_factory=Quality)
+
+    def polled(self) -> list[StreamSpec]:
+        """Return the streams that are read at intervals; the others are pushed."""
+        return [spec for spec in self.streams.values() if spec.mode == "poll"]
 
     def stream(self, name: str) -> StreamSpec:
         """Return a stream's declaration.

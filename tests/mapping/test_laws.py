@@ -15,20 +15,22 @@ from onevoice.messages import Lane, Permission
 from onevoice.testing.round_trips import source_records
 from tests.mapping.shipped import SHIPPED, WRITABLE, Shipped
 
+HALF_MONEY = {"/total", "/cost"}
+"""An amount without its currency says nothing, and a schema of the source cannot ask for both or neither."""
 LAW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @pytest.mark.parametrize("one", SHIPPED, ids=str)
 @LAW
 @given(data=st.data())
-def test_what_the_source_contract_lets_in_maps_or_is_refused_with_the_place(one: Shipped, data: st.DataObject) -> None:
+def test_what_the_source_contract_lets_in_maps_but_for_half_of_an_amount(one: Shipped, data: st.DataObject) -> None:
     record = data.draw(source_records(one.file, one.source.schema))
     one.source.check(record)
     try:
         mapped = one.mapping.to_canonical(record)
         one.canonical.check(mapped.canonical)
     except RecordError as error:
-        assume(not error.pointers)
+        assume(not (error.pointers and set(error.pointers) <= HALF_MONEY))
         raise
     assert set(flatten(mapped.canonical)) <= set(mapped.origins)
 

@@ -35,7 +35,7 @@ def declared_files(settings: Settings, manifest: Manifest) -> Connector:
     Raises:
         ConfigurationError: an encoding is none.
     """
-    if not any(spec.mode == "poll" for spec in manifest.streams.values()):
+    if not manifest.polled():
         return FileLists(settings, manifest)
     return FilesAndLists(settings, manifest) if manifest.lists else DeclarativeFile(settings, manifest)
 
@@ -79,7 +79,7 @@ class FileReader:
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
         self._settings = settings
         self._manifest = manifest
-        self._streams = [spec for spec in manifest.streams.values() if spec.mode == "poll"]
+        self._streams = manifest.polled()
         self._formats = {spec.name: _format(manifest, spec.name) for spec in self._streams}
 
     def check(self) -> None:

@@ -68,7 +68,7 @@ class RestReader:
 
     def check(self) -> None:
         """Ask for the beginning of each stream that is polled."""
-        for stream in (spec.name for spec in self._manifest.streams.values() if spec.mode == "poll"):
+        for stream in (spec.name for spec in self._manifest.polled()):
             next(self._pages(stream, {}, size=1), None)
 
     def discover(self, stream: str) -> Json:

@@ -66,7 +66,7 @@ class SoapReader:
 
     def check(self) -> None:
         """Prove that the login works and the records of each stream may be read."""
-        for stream in self._manifest.streams:
+        for stream in (spec.name for spec in self._manifest.polled()):
             next(self._pages(stream, None, size=1), None)
 
     def discover(self, stream: str) -> Json:

@@ -61,7 +61,7 @@ class SqlRows:
         Raises:
             OperatorError: a table, a column, a right or a version is missing.
         """
-        for stream in self._manifest.streams:
+        for stream in (spec.name for spec in self._manifest.polled()):
             table, where = self.table(stream), place(self._settings.system, stream)
             with reading(self._engine, where) as connection:
                 connection.execute(table.select().limit(1)).first()
