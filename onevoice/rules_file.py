@@ -129,13 +129,6 @@ class Section:
         self.demand(whole and _is_texts(list(value)), name, "lines `text: whole number above 0`")
         return dict(value)
 
-    def text_lists(self, name: str) -> Mapping[str, tuple[str, ...]]:
-        """Return a mapping from text to a list of texts."""
-        value = self._value(name)
-        sound = isinstance(value, dict) and _is_texts(list(value)) and all(map(_is_texts, value.values()))
-        self.demand(sound, name, "lines `text: [text, text]`")
-        return {key: tuple(texts) for key, texts in value.items()}
-
     def demand(self, sound: bool, name: str, wanted: str) -> None:
         """Refuse the value of `name` unless it is sound.
 

@@ -14,10 +14,11 @@ from onevoice.store.bulk import (
 from onevoice.store.engine import Store, open_store
 from onevoice.store.gather import Gathering
 from onevoice.store.keyed import hidden, with_point_key
-from onevoice.store.lease import Lease, keep_out
+from onevoice.store.lease import INGEST, Lease, keep_out
 from onevoice.store.notice import give_notice, listening
 
 __all__ = [
+    "INGEST",
     "Gathering",
     "Lease",
     "Store",

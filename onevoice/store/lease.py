@@ -15,6 +15,9 @@ from onevoice.store.bulk import upsert
 from onevoice.store.engine import Store
 from onevoice.store.tables import lease as lease_table
 
+INGEST = "ingest"
+"""The lease of whoever brings records and acts into the master: one at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

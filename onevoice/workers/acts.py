@@ -16,11 +16,11 @@ from onevoice.consent import Gate
 from onevoice.consent.gate import PROHIBITING
 from onevoice.consent.lifting import may_lift
 from onevoice.consent.registers import ERASED, erase
-from onevoice.contracts import Contract
+from onevoice.contracts import Contract, Contracts
 from onevoice.errors import RefusedError
 from onevoice.mapping.times import moment_text
 from onevoice.messages import ANY, Act, Json, RecordRef
-from onevoice.store import Store, keep_out
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import contact, record_key, source_record
 from onevoice.workers.customers.reference import holders_of
@@ -31,7 +31,6 @@ STREAM = "act"
 HUB, SELF = "hub", "self"
 SESSION = "session:"
 LATE = timedelta(days=1)
-_INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +73,7 @@ class Acts:
                 its to lift, or takes a role that the operator has not, or gives no reason for taking it.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             [stated] = self.state_in(connection, [act], by=by, roles=roles)
             return stated
 
@@ -138,7 +137,8 @@ class Acts:
 
 def open_acts(hub: Hub) -> Acts:
     """Return what takes acts into a hub."""
-    return Acts(contract=hub.catalog.canonical("act"), store=hub.store, ingest=hub.ingest, gate=hub.gate)
+    contract = Contracts(hub.config.root / "schemas").canonical("act")  # whether or not any system tells of acts
+    return Acts(contract=contract, store=hub.store, ingest=hub.ingest, gate=hub.gate)
 
 
 def _check_role(act: Act, roles: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from onevoice.consent import Gate
 from onevoice.consent.holdings import act_of
 from onevoice.consent.lists import Place, correct, wrong_places
 from onevoice.messages import Act
-from onevoice.store import Store, keep_out, upsert
+from onevoice.store import INGEST, Store, keep_out, upsert
 from onevoice.store.tables import act, clock_mark
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.registers import Registers
@@ -22,7 +22,6 @@ from onevoice.workers.registers import Registers
 ENDED, LIST = "what ended", "suppression list"
 LIST_EVERY = timedelta(days=1)
 AT_ONCE = 200
-_INGEST = "ingest"
 
 log = structlog.get_logger("onevoice")
 
@@ -58,7 +57,7 @@ class Clock:
             acts = _ending(connection, self.gate, since, now)
         for start in range(0, len(acts), AT_ONCE):
             with self.store.transaction() as connection:
-                keep_out(connection, _INGEST)
+                keep_out(connection, INGEST)
                 self.ingest.owe(connection, (), acts[start : start + AT_ONCE])
         with self.store.transaction() as connection:
             mark(connection, ENDED, now)
@@ -88,7 +87,7 @@ def doubt_list(store: Store, gate: Gate) -> frozenset[Place]:
         wrong = wrong_places(connection, gate)
     with store.transaction() as connection:
         if wrong:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
         corrected = correct(connection, gate, wrong, now=gate.clock()) if wrong else frozenset[Place]()
         mark(connection, LIST, gate.clock())
         return corrected

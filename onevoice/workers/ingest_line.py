@@ -17,7 +17,7 @@ import structlog
 
 from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE, Consumer, Delivery
 from onevoice.errors import RecordError, TransientError
-from onevoice.store import Lease
+from onevoice.store import INGEST, Lease
 from onevoice.workers.fault import place_of
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.prepare import Incoming, Rejected
@@ -98,7 +98,7 @@ class IngestLine:
             TransientError: store or bus are away; what was taken went back to the queue.
         """
         while not self.stop.is_set():
-            lease = Lease.take(self.hub.store, "ingest", self.hub.worker, seconds=LEASE_SECONDS)
+            lease = Lease.take(self.hub.store, INGEST, self.hub.worker, seconds=LEASE_SECONDS)
             if lease is None:
                 self._give_back()  # somebody else ingests: what waits here would wait in vain
                 self.stop.wait(PAUSE_SECONDS)

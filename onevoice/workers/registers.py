@@ -19,7 +19,7 @@ from onevoice.consent.registers import FORMS, PHONE, points_held
 from onevoice.consent.rules import Register
 from onevoice.errors import RecordError, RefusedError
 from onevoice.mapping.phone import to_e164
-from onevoice.store import Store, keep_out, rows_by_keys, upsert
+from onevoice.store import INGEST, Store, keep_out, rows_by_keys, upsert
 from onevoice.store.locks import lock_all
 from onevoice.store.tables import record_key, register_entry, register_load, source_record
 from onevoice.workers.ingest import Ingest
@@ -31,7 +31,6 @@ LEAST_SHARE = 0.8
 SHOWN = 5
 _Any = TypeVar("_Any")
 _HEX = {"md5": 32, "sha1": 40, "sha256": 64}
-_INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +122,7 @@ class Registers:
         if now.told_at is None:
             for customers in self._touched(now):
                 with self.store.transaction() as connection:
-                    keep_out(connection, _INGEST)
+                    keep_out(connection, INGEST)
                     self.ingest.owe(connection, customers)
             with self.store.transaction() as connection:
                 same = (register_load.c.register == name) & (register_load.c.number == now.number)
@@ -164,7 +163,7 @@ class Registers:
     ) -> None:
         """Let the new load count, in one transaction that stands wholly before or after each redemption and batch."""
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             lock_all(connection)
             if not complete and before is not None:
                 _carry_over(connection, name, before.number, number)

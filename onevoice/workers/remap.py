@@ -14,7 +14,7 @@ from onevoice.contracts import Contract
 from onevoice.errors import RecordError
 from onevoice.mapping import Mapping, flatten
 from onevoice.messages import Json
-from onevoice.store import Store, keep_out
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import source_record
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.ingest import Ingest
@@ -142,7 +142,7 @@ def apply_mapping(
         if not wanted:
             return changed
         with store.transaction() as connection:
-            keep_out(connection, "ingest")
+            keep_out(connection, INGEST)
             standing = load_records(connection, [record.ref for record in wanted])
             prepared = [prepare_stored(record, ingest.catalog) for record in standing.values() if record.payload]
             changed += ingest.remap(connection, [one for one in prepared if isinstance(one, Incoming)])

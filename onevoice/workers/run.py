@@ -23,6 +23,7 @@ from sqlalchemy import delete, make_url, update
 from onevoice.config import Config, reveal
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError, TransientError
 from onevoice.obligations import release_all
+from onevoice.store import INGEST
 from onevoice.store.migrate import pending
 from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker as worker_table
@@ -188,9 +189,7 @@ def _checked(roles: Collection[str]) -> frozenset[str]:
 def _inherit(hub: Hub) -> None:
     """End what the process before had taken on: we hold its file lock, so it is dead, and nobody need wait for it."""
     with hub.store.transaction() as connection:
-        connection.execute(
-            update(lease_table).where(lease_table.c.name == "ingest").values(expires_at=datetime.now(UTC))
-        )
+        connection.execute(update(lease_table).where(lease_table.c.name == INGEST).values(expires_at=datetime.now(UTC)))
         release_all(connection, now=datetime.now(UTC))
 
 

@@ -11,7 +11,9 @@ import pwd
 import random
 import shutil
 import socket
+import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,24 @@ def write_private(path: Path, text: str, account: Account | None) -> Path:
         file.write(text)
     own(path, account)
     return path
+
+
+def run_as(
+    account: Account | None, command: Sequence[str], *, env: Mapping[str, str], folder: Path, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a folder, as an account; None is whoever we are."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=env,
+        cwd=folder,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        check=False,
+    )
 
 
 def free_port() -> int:

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import uuid
 from pathlib import Path
 from urllib.parse import quote
@@ -17,7 +16,7 @@ from urllib.parse import quote
 import pymysql
 
 from onevoice.errors import OperatorError
-from onevoice.testing.servers.account import free_port, server_account, write_private
+from onevoice.testing.servers.account import free_port, run_as, server_account, write_private
 from onevoice.testing.servers.private import PrivateServer
 from onevoice.testing.servers.process import Launch, ServerProcess
 
@@ -117,18 +116,7 @@ class PrivateMariadb(PrivateServer):
     def _initialise(self, data: Path) -> None:
         command = [self._install, "--no-defaults", f"--datadir={data}", "--skip-test-db"]
         command += ["--auth-root-authentication-method=socket"]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=INIT_SECONDS,
-            env=self._env(),
-            cwd=self.folder,
-            user=self.account.uid if self.account else None,
-            group=self.account.gid if self.account else None,
-            extra_groups=[] if self.account else None,
-            check=False,
-        )
+        done = run_as(self.account, command, env=self._env(), folder=self.folder, seconds=INIT_SECONDS)
         if done.returncode != 0:
             raise OperatorError(f"mariadb-install-db failed in {self.folder}:\n{done.stderr.strip()[-2000:]}")
 

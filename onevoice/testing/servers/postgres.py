@@ -21,7 +21,7 @@ from psycopg import sql
 
 from onevoice.errors import OperatorError
 from onevoice.testing.servers import docker
-from onevoice.testing.servers.account import free_port, own, server_account, write_private
+from onevoice.testing.servers.account import free_port, own, run_as, server_account, write_private
 from onevoice.testing.servers.private import PrivateServer
 from onevoice.testing.servers.process import Launch, ServerProcess
 
@@ -147,18 +147,7 @@ class PrivatePostgres(PrivateServer):
         secret = write_private(self.folder / "password", self.password, self.account)
         command = [str(binaries / "initdb"), "-D", str(data), "-U", ADMIN, "--auth=scram-sha-256"]
         command += [f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync"]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=INIT_SECONDS,
-            env=self._env(),
-            cwd=self.folder,
-            user=self.account.uid if self.account else None,
-            group=self.account.gid if self.account else None,
-            extra_groups=[] if self.account else None,
-            check=False,
-        )
+        done = run_as(self.account, command, env=self._env(), folder=self.folder, seconds=INIT_SECONDS)
         secret.unlink()
         if done.returncode != 0:
             raise OperatorError(f"initdb failed in {self.folder}:\n{done.stderr.strip()}")

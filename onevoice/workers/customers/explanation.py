@@ -29,7 +29,7 @@ from onevoice.workers.customers.judgement import Judgement, standing_at
 from onevoice.workers.customers.view import members_of
 from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
-from onevoice.workers.ingest.record import Record, record_of
+from onevoice.workers.ingest.record import Record
 
 _POINTS = ("email:", "phone:")
 
@@ -120,12 +120,6 @@ def explain_pairs(
     if outcome in ("link", "trusted") and a.customer_id != b.customer_id:
         held = _held(connection, a.customer_id, b.customer_id, model)
     return _explained(a, b, outcome=outcome, score=total, evidence=evidence, judgements=judgements, held=held)
-
-
-def load_record(connection: Connection, record_id: UUID) -> Record | None:
-    """Return a record by its id."""
-    row = connection.execute(select(source_record).where(source_record.c.id == record_id)).one_or_none()
-    return record_of(row) if row is not None else None
 
 
 def _explained(

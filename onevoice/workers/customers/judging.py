@@ -19,7 +19,7 @@ from onevoice.identity import JudgedPair, contradiction
 from onevoice.mapping.paths import flatten, unflatten
 from onevoice.master import Pin
 from onevoice.messages import Json, RecordRef
-from onevoice.store import Store, keep_out, rows_by_keys
+from onevoice.store import INGEST, Store, keep_out, rows_by_keys
 from onevoice.store.tables import customer as customer_table
 from onevoice.store.tables import pair
 from onevoice.workers.customers.judgement import Judgement, record, standing, withdraw
@@ -28,8 +28,6 @@ from onevoice.workers.customers.view import members_of, unknown_customer
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.pins import save_pin, withdraw_pin
 from onevoice.workers.ingest.record import Record, load_records
-
-_INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +59,7 @@ class Judging:
             RefusedError: they are one already, of different types, or it contradicts what was judged before.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             return self._merge(connection, a, b, actor=actor, reason=reason)
 
     def preview(self, a: UUID, b: UUID) -> MergePreview:
@@ -71,7 +69,7 @@ class Judging:
             RefusedError: as `merge`.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             one, other = (stand(connection, self.ingest.gate, customer) for customer in (a, b))
             with connection.begin_nested() as attempt:
                 merged = self._merge(connection, a, b, actor="preview", reason="preview")
@@ -89,7 +87,7 @@ class Judging:
                 judged before.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             members = members_of(connection, customer)
             leaving = [m for m in members if m.ref in refs]
             staying = [m for m in members if m.ref not in refs]
@@ -112,7 +110,7 @@ class Judging:
         if a == b:
             raise RefusedError(f"{a}: name two records")
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             known = load_records(connection, {a, b})
             for ref, one in known.items():
                 if not one.is_party:
@@ -134,7 +132,7 @@ class Judging:
         if not reason.strip():
             raise RefusedError("pin: say why, for those who come after")
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             oldest = _oldest(connection, customer)
             golden = connection.execute(select(customer_table.c.golden).where(customer_table.c.id == customer))
             _check_value(self.ingest.catalog.canonical(oldest.type), golden.scalar_one(), path, value)
@@ -159,7 +157,7 @@ class Judging:
             RefusedError: there is none under this id, or it was retracted before.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             unpinned = withdraw_pin(connection, judgement, actor=actor, now=datetime.now(UTC))
             if unpinned is not None:
                 found = load_records(connection, {unpinned.ref}).values()

@@ -23,7 +23,7 @@ from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
 from onevoice.messages import ANY, Act, Json, RecordRef
-from onevoice.store import Store, insert_new, keep_out
+from onevoice.store import INGEST, Store, insert_new, keep_out
 from onevoice.store.tables import decision as decision_table
 from onevoice.store.tables import shadow_decision
 from onevoice.workers.acts import HUB, Acts
@@ -185,7 +185,7 @@ class Desk:
                 raise RefusedError("outcome: the decision did not give this offer")
             is_news, reservation = record_outcome(connection, row)
             if found is not None and is_news and found.question["kind"] == QUESTION and said.kind in ANSWERS:
-                keep_out(connection, "ingest")
+                keep_out(connection, INGEST)
                 acts.state_in(connection, [_answered(parse_reference(found.anchor), said)], by=caller)
         state = "waiting" if found is None else "recorded" if is_news else "repeated"
         return OutcomeResult(state=state, reservation=reservation)

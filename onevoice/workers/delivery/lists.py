@@ -17,15 +17,13 @@ from onevoice.errors import OperatorError, TransientError
 from onevoice.messages import Lane, ListEntry, Work
 from onevoice.obligations import claim_target, close, put_back, request
 from onevoice.sdk import ListWriter
-from onevoice.store import Lease, Store, keep_out, upsert
+from onevoice.store import INGEST, Lease, Store, keep_out, upsert
 from onevoice.store.tables import delivered
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.clock import ensure_list, mark
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, asked_wait, put_off
 from onevoice.workers.ingest.oblige import list_target
 from onevoice.workers.systems import Systems
-
-INGEST = "ingest"
 
 PROOF_WAIT_SECONDS = 3.0
 PROOF_POLL_SECONDS = 0.05

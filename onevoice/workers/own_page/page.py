@@ -16,7 +16,7 @@ from onevoice.consent import Gate, Holding, Question
 from onevoice.consent.holdings import acts_at, holdings_of
 from onevoice.errors import RefusedError
 from onevoice.messages import ANY, Act, Json, Permission, RecordRef
-from onevoice.store import Store, keep_out
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import customer, source_record
 from onevoice.workers.acts import SELF, Acts, open_acts
 from onevoice.workers.contacts import point_of
@@ -39,7 +39,6 @@ from onevoice.workers.own_page.standing import (
     wishes_of,
 )
 
-_INGEST = "ingest"
 _NOTICE = "own page"
 
 
@@ -103,7 +102,7 @@ class OwnPage:
         """
         now, flooded = self.gate.clock(), list[FloodedError]()
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             whose = self._whose(connection, token)
             standing = self._standing(connection, whose)
             acts = list(self._said(whose, standing, form, now))
@@ -138,7 +137,7 @@ class OwnPage:
         now = self.gate.clock()
         number = self.signing.read(CONFIRM, token, now=now)
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             wanted = confirmation.load(connection, number)
             whose = self._holder(connection, wanted.record_id)
             if wanted.confirmed_at is not None:

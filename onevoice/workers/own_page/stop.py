@@ -12,14 +12,13 @@ from sqlalchemy import Connection, select
 from onevoice.consent.holdings import acts_at
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, RecordRef
-from onevoice.store import Store, keep_out
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import contact, source_record
 from onevoice.workers.acts import SELF, Acts
 from onevoice.workers.links import UNSUBSCRIBE, Signing
 from onevoice.workers.own_page.standing import shown
 
 _UNSUBSCRIBE = "unsubscribe"
-_INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,7 @@ class Stops:
             RefusedError: as `look`.
         """
         with self.store.transaction() as connection:
-            keep_out(connection, _INGEST)
+            keep_out(connection, INGEST)
             act = self._act(connection, token)
             if not self._stands(connection, act):
                 self.acts.state_in(connection, [act], by=SELF)
