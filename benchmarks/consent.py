@@ -135,7 +135,7 @@ def _ask(store: Store, channel: str, points: list[str]) -> tuple[float, float, C
     counted: Counter[str] = Counter()
     began, busy = time.perf_counter(), time.process_time()
     for _, answer in contacts.ask_points(points, channel=channel, purpose="marketing"):
-        counted[("yes: " if answer.allowed else "no: ") + answer.because[0 if answer.allowed else -1].code] += 1
+        counted[("yes: " if answer.allowed else "no: ") + answer.because[0].code] += 1
     return time.perf_counter() - began, time.process_time() - busy, counted
 
 

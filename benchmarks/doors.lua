@@ -1,4 +1,4 @@
--- Asks one door at an even pace, each request another one: `wrk -s doors.lua URL -- MODE RATE THREADS KEY FILE`.
+-- Asks one door at an even pace: `wrk -s doors.lua URL -- MODE RATE THREADS KEY FILE`.
 --
 -- MODE is context or decision; FILE holds one customer reference a line. Each thread has a schedule of its own, and a
 -- connection that is free takes the next time on it: where the door cannot keep up, the rate that was reached says so.

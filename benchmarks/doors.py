@@ -2,8 +2,8 @@
 
 Customers with orders, calls and cases stand in a private PostgreSQL (fsync on); the hub's HTTP interface runs as a user
 runs it, by rules of 500 offers and 200 rows of tables. wrk, on the same machine, asks for contexts and then for
-decisions, each at an even pace and each for another customer. The rule: a number counts only where the pace was kept
-and every answer was a good one.
+decisions, each at an even pace and for a customer drawn at random. The rule: a number counts only where the pace was
+kept and every answer was a good one.
 """
 
 import json

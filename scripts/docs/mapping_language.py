@@ -55,7 +55,7 @@ _RULE_KEYS = {
     "back": "table: canonical value: the source value to write, where several read the same",
     "value": "a constant, set wherever something else in its object is",
     "compute": "a JSONata expression over the source record; one way",
-    "direction": "`in`, `out` or `both` (when absent; `in` for `value` and `compute`)",
+    "direction": "`in`, `out` or `both` (when absent; `in` for `value`); a `compute` must say `in`",
     "write": "`always` (when absent), `if-empty` (only into a gap, or over the hub's own value) or `never`",
     "invalid": "`drop`: a value that cannot be read counts as absent, instead of failing the record",
     "region": "of national telephone numbers: a code such as `GB`, or `$.path` to a country field; else the system's",

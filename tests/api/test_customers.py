@@ -142,6 +142,7 @@ def test_permissions_name_the_acts_that_decide(known: Door) -> None:
     assert {row["now"]["purpose"] for row in denied} == {"marketing"}
     assert {act["anchor_point"] for row in denied for act in row["now"]["because"]} == {HIS_PHONE}
     service = [row for row in rows if (row["now"]["channel"], row["now"]["purpose"]) == ("phone", "service")]
+    assert service
     assert all(row["now"]["may_contact"] for row in service)
 
 

@@ -52,6 +52,7 @@ def resumes() -> Callable[[Any, str], None]:
             before = {record.key for earlier in pages[: at + 1] for record in earlier.records}
             after = {record.key for later in connector.read(stream, page.cursor) for record in later.records}
             assert before | after == everything.keys()
+        assert after < everything.keys(), "a cursor that never moves misses nothing either"
 
     return check
 
