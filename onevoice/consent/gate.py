@@ -105,6 +105,8 @@ class Gate:
             holders: all customers that hold the point.
             bare: the acts at the point itself, for when nobody holds it.
         """
+        if len(holders) == 1:
+            return self.may_contact(next(iter(holders)), asked)
         answers = [(one, self.may_contact(one, asked)) for one in holders]
         living = [(one, answer) for one, answer in answers if not self._died(one, asked)]
         counted = [answer for _, answer in living or answers] or [self.may_contact(bare, asked)]
@@ -113,6 +115,7 @@ class Gate:
     def standing(self, holding: Holding, asked: Question) -> list[Standing]:
         """Return the prohibitions that deny this, the most recent first."""
         lifts = [act for act in holding.acts if act.kind in ("grant", "lift")]
+        lifting = Lifting(rules=self.rules, bounds=self.bounds, bound=self.clock_bound)
         found = []
         for act in holding.acts:
             if act.kind not in PROHIBITING:
@@ -120,7 +123,6 @@ class Gate:
             row = self.rules.reason(act.reason)
             if not self._reaches(act, row, holding, asked) or not self._blocks(act, row, asked):
                 continue
-            lifting = Lifting(rules=self.rules, bounds=self.bounds, bound=self.clock_bound)
             if lifting.ended(act, row, asked):
                 continue
             lacks = [(lift, lifting.why_not(lift, act, row, asked, holding)) for lift in lifts]

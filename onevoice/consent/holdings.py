@@ -2,20 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, or_, select, tuple_
 
-from onevoice.consent.question import Holding, points_said_of
+from onevoice.consent.dealings import Dealings
+from onevoice.consent.question import Contacted, Holding, points_said_of
 from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
 from onevoice.store import among, rows_by_keys
-from onevoice.store.members import CUSTOMER, IS_POINT, MEMBER, MEMBERS, POINTS
+from onevoice.store.members import CUSTOMER, IS_POINT, MEMBER, MEMBERS, POINTS, holders
 from onevoice.store.tables import act, judgement, pair, record_key, register_load, source_record
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
-
+_NOTHING = Dealings()
 
 _CURRENT = act.c.superseded_at.is_(None)
 _SAID_AT_POINTS = (
@@ -76,98 +78,111 @@ def holding_from(connection: Connection, customer: UUID, rows: Mapping[str, Sequ
     for row in rows["carried"]:
         points[row.record_id].add(row.key)
     acts = _unique([act_of(row) for row in (*rows["acts_at_records"], *rows["acts_at_points"])])
-    holders: dict[str, set[UUID]] = defaultdict(set)
+    holding: Mapping[str, set[UUID]] = defaultdict(set)
     for row in rows["holders"]:
-        holders[row.key].add(row.customer_id)
+        holding[row.key].add(row.customer_id)
     if rows["registers"]:
         acts += listed_acts(connection, {point for some in points.values() for point in some})
-        holders = _holders(connection, acts)
+        holding = _holders(connection, acts)
     by_record, by_point = _by_anchor(acts)
-    return _holding(
-        customer, held, by_record, by_point, holders, [_pair(row) for row in (*rows["judged"], *rows["trusted"])]
-    )
+    joined = [_pair(row) for row in (*rows["judged"], *rows["trusted"])]
+    return Said(by_record, by_point, holding, joined).holding(customer, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that was said at records and contact points, from which the holdings of whoever has them are made.
+
+    Attributes:
+        holders: contact point -> who holds it; of those at which something was said that counts for an only holder.
+        joined: pairs of records that a person or a trusted id joined, over which a grant lifts an objection.
+    """
+
+    by_record: Mapping[RecordRef, Sequence[Act]]
+    by_point: Mapping[str, Sequence[Act]]
+    holders: Mapping[str, Collection[UUID]]
+    joined: Collection[tuple[RecordRef, RecordRef]]
+
+    def anything_of(self, held: Mapping[RecordRef, Collection[str]]) -> bool:
+        """Return whether anything was said at these records or at the contact points that they carry."""
+        return any(
+            record in self.by_record or any(point in self.by_point for point in points)
+            for record, points in held.items()
+        )
+
+    def holding(
+        self, customer: UUID, held: Mapping[RecordRef, Collection[str]], dealings: Dealings = _NOTHING
+    ) -> Holding:
+        """Return the holding of a customer with these records, each with the contact points that it carries."""
+        carried = {record: frozenset(points) for record, points in held.items()}
+        points = frozenset().union(*carried.values())
+        acts = [act for record in held for act in self.by_record.get(record, ())]
+        acts = _unique(acts + [act for point in points for act in self.by_point.get(point, ())])
+        former = frozenset(p for act in acts if act.anchor_record in carried for p in points_said_of(act))
+        return Holding(
+            records=frozenset(held),
+            points=points,
+            acts=acts,
+            carried=carried,
+            former=former - points,
+            shared=frozenset(p for p in points if any(other != customer for other in self.holders.get(p, ()))),
+            joined=_groups([(a, b) for a, b in self.joined if a in carried and b in carried]),
+            contacts=dealings.contacts,
+            ordered_at=dealings.ordered_at,
+            country=dealings.country,
+        )
+
+    def bare(self, point: str, contacts: Sequence[Contacted] = ()) -> Holding:
+        """Return what is known of a contact point itself, whoever holds it."""
+        acts = self.by_point.get(point, ())
+        return Holding(records=frozenset(), points=frozenset({point}), acts=acts, contacts=contacts)
 
 
 def holdings_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, Holding]:
     """Return the holding of each of the customers; one without acts has none in it."""
-    wanted = among(connection, source_record.c.customer_id, customers)
-    members = connection.execute(select(source_record.c.id, source_record.c.customer_id, *_ref_columns()).where(wanted))
-    held: dict[UUID, dict[RecordRef, set[str]]] = {customer: {} for customer in customers}
-    points: dict[UUID, set[str]] = {}
-    for row in members.all():
-        points[row.id] = held[row.customer_id][_ref(row)] = set()
-    same = record_key.c.record_id == source_record.c.id
-    carried = select(record_key.c.key, record_key.c.record_id).join(source_record, same).where(wanted, IS_POINT)
-    for key, record_id in connection.execute(carried).all():
-        points[record_id].add(key)
-    at = [act.c[name] == source_record.c[part] for name, part in zip(_ANCHOR, ("system", "stream", "key"), strict=True)]
-    at_records = select(act).join(source_record, and_(*at)).where(wanted, act.c.superseded_at.is_(None))
-    at_points = carried.with_only_columns(record_key.c.key).subquery()
-    said_at = select(act).where(act.c.anchor_point.in_(select(at_points.c.key)), act.c.superseded_at.is_(None))
-    rows = [*connection.execute(at_records).all(), *connection.execute(said_at).all()]
-    numbers = {point for some in points.values() for point in some}
-    return _holdings(connection, held, [*_unique(map(act_of, rows)), *listed_acts(connection, numbers)])
+    return holdings_with(connection, carried_by(connection, customers))
 
 
 def holdings_with(
     connection: Connection, customers: Mapping[UUID, Mapping[RecordRef, Collection[str]]]
 ) -> dict[UUID, Holding]:
     """Return the holdings of customers whose records and their contact points the caller has at hand."""
-    acts = acts_at(
-        connection,
-        [record for held in customers.values() for record in held],
-        {point for held in customers.values() for points in held.values() for point in points},
-    )
-    return _holdings(connection, customers, acts)
+    said = said_of(connection, customers.values())
+    return {customer: said.holding(customer, held) for customer, held in customers.items()}
 
 
-def _holdings(
-    connection: Connection, customers: Mapping[UUID, Mapping[RecordRef, Collection[str]]], acts: Sequence[Act]
-) -> dict[UUID, Holding]:
+def carried_by(connection: Connection, customers: Collection[UUID]) -> dict[UUID, dict[RecordRef, list[str]]]:
+    """Return the records of each of the customers, and the contact points that each of them carries."""
+    columns = [source_record.c[name] for name in ("customer_id", "system", "stream", "key")]
+    carrying = (record_key.c.record_id == source_record.c.id) & IS_POINT
+    members = select(*columns, record_key.c.key.label("point")).outerjoin_from(source_record, record_key, carrying)
+    held: dict[UUID, dict[RecordRef, list[str]]] = {customer: {} for customer in customers}
+    members = members.where(among(connection, source_record.c.customer_id, customers))
+    rows: Iterable[Any] = connection.execute(members).all()
+    for customer, system, stream, key, point in rows:
+        points = held[customer].setdefault(RecordRef(system=system, stream=stream, key=key), [])
+        if point is not None:
+            points.append(point)
+    return held
+
+
+def said_of(
+    connection: Connection, held: Iterable[Mapping[RecordRef, Collection[str]]], points: Iterable[str] = ()
+) -> Said:
+    """Return what was said at records, at the contact points that they carry, and at some points besides."""
+    held = list(held)
+    carried = {point for records in held for some in records.values() for point in some}
+    acts = acts_at(connection, [record for records in held for record in records], carried.union(points))
     by_record, by_point = _by_anchor(acts)
-    holders = _holders(connection, acts)
-    joined = _joined(connection, acts)
-    return {
-        customer: _holding(customer, held, by_record, by_point, holders, joined) for customer, held in customers.items()
-    }
-
-
-def _holding(
-    customer: UUID,
-    held: Mapping[RecordRef, Collection[str]],
-    by_record: Mapping[RecordRef, Sequence[Act]],
-    by_point: Mapping[str, Sequence[Act]],
-    holders: Mapping[str, Collection[UUID]],
-    joined: Collection[tuple[RecordRef, RecordRef]],
-) -> Holding:
-    carried = {record: frozenset(points) for record, points in held.items()}
-    points = frozenset().union(*carried.values())
-    acts = _unique([a for r in held for a in by_record.get(r, ())] + [a for p in points for a in by_point.get(p, ())])
-    former = frozenset(p for act in acts if act.anchor_record in carried for p in points_said_of(act))
-    return Holding(
-        records=frozenset(held),
-        points=points,
-        acts=acts,
-        carried=carried,
-        former=former - points,
-        shared=frozenset(p for p in points if any(other != customer for other in holders.get(p, ()))),
-        joined=_groups([(a, b) for a, b in joined if a in carried and b in carried]),
-    )
+    return Said(by_record, by_point, _holders(connection, acts), _joined(connection, acts))
 
 
 def _holders(connection: Connection, acts: Iterable[Act]) -> dict[str, set[UUID]]:
     """Return who holds the points at which something was said that counts for an only holder alone."""
     asked = {a.anchor_point for a in acts if a.anchor_point is not None and a.anchor_record is None}
-    keys = rows_by_keys(
-        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=[(p,) for p in asked]
-    )
-    columns = [source_record.c.id, source_record.c.customer_id]
-    rows = rows_by_keys(connection, source_record, columns, key=["id"], keys=[(k.record_id,) for k in keys])
-    customers = {row.id: row.customer_id for row in rows}
     found: dict[str, set[UUID]] = defaultdict(set)
-    for key in keys:
-        if customers.get(key.record_id) is not None:
-            found[key.key].add(customers[key.record_id])
+    for point, customer, _ in holders(connection, asked):
+        found[point].add(customer)
     return found
 
 
@@ -259,10 +274,6 @@ def _by_anchor(acts: Iterable[Act]) -> tuple[dict[RecordRef, list[Act]], dict[st
 
 def _unique(acts: Iterable[Act]) -> list[Act]:
     return list({a.id: a for a in acts}.values())
-
-
-def _ref_columns() -> tuple[Any, ...]:
-    return source_record.c.system, source_record.c.stream, source_record.c.key
 
 
 def _ref(row: Row[Any]) -> RecordRef:

@@ -19,7 +19,8 @@ from onevoice.consent.question import Holding, points_on_channel
 from onevoice.consent.registers import listed_acts, points_held
 from onevoice.messages import Act, ListEntry, Permission, RecordRef
 from onevoice.store import rows_by_keys, upsert
-from onevoice.store.tables import act, record_key, source_record, suppression_entry
+from onevoice.store.members import customers_at
+from onevoice.store.tables import act, suppression_entry
 
 MARKETING = "marketing"
 CHANNELS = ("email", "phone", "sms")
@@ -232,14 +233,7 @@ def _entry(channel: str, point: str, purpose: str, reason: str, since: datetime)
 
 def _holdings(connection: Connection, points: Collection[str], refs: Collection[RecordRef]) -> list[Holding]:
     """Return the customers that hold any of the points or records."""
-    holders = rows_by_keys(connection, record_key, [record_key.c.record_id], key=["key"], keys=[(p,) for p in points])
-    columns = [source_record.c.customer_id]
-    keys = [(r.system, r.stream, r.key) for r in refs]
-    rows = [
-        *rows_by_keys(connection, source_record, columns, key=("system", "stream", "key"), keys=keys),
-        *rows_by_keys(connection, source_record, columns, key=["id"], keys=[(h.record_id,) for h in holders]),
-    ]
-    return list(holdings_of(connection, {row.customer_id for row in rows if row.customer_id}).values())
+    return list(holdings_of(connection, customers_at(connection, points, refs)).values())
 
 
 def _bare_points(connection: Connection, points: Iterable[str]) -> list[Holding]:

@@ -7,6 +7,7 @@ preference the smaller frequency. What the customer began itself is bound by non
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -95,7 +96,7 @@ def _wished(wishes: Iterable[Act], asked: Question, zone: str) -> Iterator[Becau
 
 def _wished_now(between: Iterable[str], now: datetime, zone: str) -> bool:
     """Return whether it is one of the hours that a customer wishes; those may go past midnight."""
-    moment: time = now.astimezone(ZoneInfo(zone)).time()
+    moment: time = now.astimezone(_zone(zone)).time()
     for window in between:
         begin, end = (time.fromisoformat(part) for part in window.split("-"))
         if begin <= moment < end or (begin > end and (moment >= begin or moment < end)):
@@ -104,6 +105,11 @@ def _wished_now(between: Iterable[str], now: datetime, zone: str) -> bool:
 
 
 def _within(hours: Hours, now: datetime, zone: str) -> bool:
-    there = now.astimezone(ZoneInfo(zone))
+    there = now.astimezone(_zone(zone))
     moment: time = there.time()
     return DAYS[there.weekday()] in hours.days and any(begin <= moment < end for begin, end in hours.windows())
+
+
+@lru_cache(maxsize=1024)  # zoneinfo itself keeps eight
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

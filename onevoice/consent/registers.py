@@ -36,7 +36,7 @@ def listed_acts(connection: Connection, points: Collection[str]) -> list[Act]:
     loads = connection.execute(select(register_load)).all() if points else ()
     found = []
     for load in loads:
-        by_value = _by_value(connection, load.form, points)
+        by_value = values_of(connection, load.form, points)
         rows = rows_by_keys(
             connection,
             register_entry,
@@ -76,7 +76,7 @@ def points_held(connection: Connection) -> list[str]:
     return list(connection.execute(carried).scalars())
 
 
-def _by_value(connection: Connection, form: str, points: Collection[str]) -> dict[str, str]:
+def values_of(connection: Connection, form: str, points: Collection[str]) -> dict[str, str]:
     """Return what a register calls each of the points that it may list."""
     if form == KEYED:
         named = ((hidden(connection, point), point) for point in points)

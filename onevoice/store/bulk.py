@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     Row,
+    Select,
     Table,
     Text,
     TextClause,
@@ -145,13 +146,18 @@ def count_by_key(connection: Connection, table: Table, *, key: str, keys: Sequen
 
 def among(connection: Connection, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """Return the condition that a column is one of the values, with one parameter however many there are."""
+    return column.in_(listed(connection, values, column))
+
+
+def listed(connection: Connection, values: Collection[Any], column: Column[Any]) -> Select[Any]:
+    """Return the values as rows of one `value`, of the column's type, with one parameter however many there are."""
     if connection.dialect.name == "postgresql":
         given = func.json_array_elements_text(
             cast(bindparam(None, _document(list(values)), type_=Text()), postgresql.JSON)
         ).table_valued("value")
-        return column.in_(select(cast(given.c.value, column.type)))
+        return select(cast(given.c.value, column.type).label("value"))
     given = func.json_each(_document([_sqlite_key(value) for value in values])).table_valued("value")
-    return column.in_(select(given.c.value))
+    return select(given.c.value)
 
 
 def rows_up_to(

@@ -1,9 +1,13 @@
-"""The records of one customer and the contact points that they carry, as parts of larger selects."""
+"""Customers, their records and the contact points that these carry: as parts of larger selects, and many at once."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Select, Uuid, bindparam, literal, or_, select
+from sqlalchemy import Connection, Row, Select, Uuid, bindparam, literal, or_, select
 
+from onevoice.messages import RecordRef
+from onevoice.store.bulk import among, rows_by_keys
 from onevoice.store.tables import record_key, source_record
 
 IS_POINT = or_(record_key.c.key.like("email:%"), record_key.c.key.like("phone:%"))
@@ -19,3 +23,22 @@ REFERENCES: Select[Any] = select(
     (literal("rec:") + MEMBER.c.system + ":" + MEMBER.c.stream + ":" + MEMBER.c.key).label("reference")
 ).where(MEMBER.c.customer_id == CUSTOMER)
 """Its records as they are written, `rec:<system>:<stream>:<key>`."""
+
+
+def holders(connection: Connection, points: Collection[str]) -> Sequence[Row[Any, Any, Any]]:
+    """Return (key, customer_id, deleted) of each record of a customer that carries one of the contact points."""
+    if not points:
+        return []
+    carrying = select(record_key.c.key, source_record.c.customer_id, source_record.c.deleted)
+    carrying = carrying.join_from(record_key, source_record, source_record.c.id == record_key.c.record_id)
+    carrying = carrying.where(among(connection, record_key.c.key, points), source_record.c.customer_id.is_not(None))
+    return connection.execute(carrying).all()
+
+
+def customers_at(connection: Connection, points: Collection[str], refs: Collection[RecordRef] = ()) -> set[UUID]:
+    """Return the customers that hold any of the contact points or records."""
+    keys = [(ref.system, ref.stream, ref.key) for ref in refs]
+    column = [source_record.c.customer_id]
+    rows = rows_by_keys(connection, source_record, column, key=("system", "stream", "key"), keys=keys)
+    found = {row.customer_id for row in (*rows, *holders(connection, points))}
+    return found - {None}

@@ -7,8 +7,8 @@ the same locks, so that each of them either stops the contact or comes after it.
 
 import hashlib
 import secrets
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,21 +17,21 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from onevoice.consent import Answer, Because, Contacted, Gate, Holding, Question, strictest
-from onevoice.consent.holdings import acts_at, holdings_of
+from onevoice.consent.dealings import Dealings, contacts_at, dealings_of
+from onevoice.consent.holdings import Said, carried_by, said_of
 from onevoice.decisions.ledger import consume, stands_reserved
 from onevoice.errors import RefusedError
-from onevoice.messages import Act
-from onevoice.store import Store, among
+from onevoice.messages import RecordRef
+from onevoice.store import Store
 from onevoice.store.locks import lock_names, lock_names_of
-from onevoice.store.tables import contact, customer, source_record
+from onevoice.store.tables import contact, source_record
 from onevoice.workers.customers.reference import Reference, customers_of, holders_of, parse_reference
 from onevoice.workers.links import PAGE, PAGE_VALID, UNSUBSCRIBE, Signing
 
 TOKEN_VALID = timedelta(days=1)
-LONGEST_CAP = timedelta(days=366)
 AT_ONCE = 10_000
 
 
@@ -239,40 +239,95 @@ class Contacts:
 
     def _judge(self, connection: Connection, holder: UUID | None, asked: Question) -> Answer:
         """Ask the gate; a point that the customer does not carry also needs the leave of all who do."""
-        own = _holdings(connection, [holder], asked.now)[holder] if holder is not None else None
-        if own is not None and (asked.point is None or asked.point in own.points):
-            return self.gate.may_contact(own, asked)
-        if own is None and asked.point is not None:
+        if holder is None and asked.point is not None:
             return self._judge_points(connection, [asked.point], asked)[asked.point]
-        others = [one for one in _holders(connection, asked.point) if one != holder]
-        held = list(_holdings(connection, others, asked.now).values())
-        bare = _bare(connection, asked)
-        if own is None:
-            return self.gate.may_contact_point(held, bare, asked)
+        carrying = _holders(connection, asked.point)
+        known = _Known.read(
+            connection, {*carrying, *([holder] if holder else ())}, [asked.point] if asked.point else [], asked.now
+        )
+        bare = known.bare(asked.point)
+        if holder is None:
+            return self.gate.may_contact(bare, asked)
+        own = known.holding(holder)
+        if asked.point is None or asked.point in own.points:
+            return self.gate.may_contact(own, asked)
         acts = {act.id: act for act in (*own.acts, *bare.acts)}
         own = replace(own, acts=list(acts.values()), contacts=[*own.contacts, *bare.contacts])
         answers = [self.gate.may_contact(own, asked)]
-        if held:
+        if carrying:
+            held = [known.holding(one) for one in carrying]
             answers.append(self.gate.may_contact_point(held, bare, asked))
         return strictest(answers)
 
     def _judge_points(self, connection: Connection, points: Sequence[str], asked: Question) -> dict[str, Answer]:
         """Ask the gate for bare contact points, with all that hold each of them, in a fixed number of statements."""
-        holders = holders_of(connection, points)
-        holdings = _holdings(connection, {one for some in holders.values() for one in some}, asked.now)
-        bare = _bare_points(connection, points, asked.now)
+        carrying = holders_of(connection, points)
+        known = _Known.read(connection, {one for some in carrying.values() for one in some}, points, asked.now)
         quiet: dict[tuple[str | None, str], Answer] = {}
         answers = {}
         for point in dict.fromkeys(points):
-            held = [holdings[one] for one in holders.get(point, ())]
-            alike = _said_nothing(held, point)  # of such there are most, and their answers are the same
+            held = carrying.get(point, ())
+            alike = known.said_nothing(held, point)  # of such there are most, and their answers are the same
             answer = quiet.get(alike) if alike else None
             if answer is None:
-                answer = self.gate.may_contact_point(held, bare[point], replace(asked, point=point))
+                holdings, bare = [known.holding(one) for one in held], known.bare(point)
+                answer = self.gate.may_contact_point(holdings, bare, replace(asked, point=point))
                 if alike:
                     quiet[alike] = answer
             answers[point] = answer
         return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the gate needs to know of some customers and contact points, read at once; holdings are made when asked for.
+
+    Attributes:
+        held: customer -> its records -> the contact points that each carries.
+        bare_contacts: contact point -> contacts made there with nobody in particular.
+    """
+
+    held: Mapping[UUID, Mapping[RecordRef, Sequence[str]]]
+    said: Said
+    dealings: Mapping[UUID, Dealings]
+    bare_contacts: Mapping[str, Sequence[Contacted]]
+
+    @classmethod
+    def read(
+        cls, connection: Connection, customers: Collection[UUID], points: Collection[str], now: datetime
+    ) -> "_Known":
+        held = carried_by(connection, customers)
+        carried = {point for records in held.values() for some in records.values() for point in some}
+        return cls(
+            held=held,
+            said=said_of(connection, held.values(), points),
+            dealings=dealings_of(connection, customers, now),
+            bare_contacts=contacts_at(connection, carried.union(points), now),
+        )
+
+    def holding(self, customer: UUID) -> Holding:
+        """The holding with what policy asks for; a contact made at one of its points counts whoever it was with."""
+        holding = self.said.holding(customer, self.held[customer], self.dealings[customer])
+        made = [one for point in holding.points for one in self.bare_contacts.get(point, ())]
+        return replace(holding, contacts=[*holding.contacts, *made]) if made else holding
+
+    def bare(self, point: str | None) -> Holding:
+        """What is known of the point itself, whoever holds it."""
+        if point is None:
+            return Holding(records=frozenset(), points=frozenset(), acts=())
+        return self.said.bare(point, self.bare_contacts.get(point, ()))
+
+    def said_nothing(self, holders: Sequence[UUID], point: str) -> tuple[str | None, str] | None:
+        """What alone the answer hangs on where the one holder said and bought nothing and was never contacted."""
+        if len(holders) != 1:
+            return None
+        [one] = holders
+        dealings, held = self.dealings[one], self.held[one]
+        if dealings.contacts or dealings.ordered_at is not None or self.said.anything_of(held):
+            return None
+        if self.bare_contacts and any(p in self.bare_contacts for points in held.values() for p in points):
+            return None
+        return dealings.country, point.partition(":")[0]
 
 
 def point_of(text: str) -> str:
@@ -332,37 +387,6 @@ def _holders(connection: Connection, point: str | None) -> list[UUID]:
     return customers_of(connection, Reference(point=point)) if point is not None else []
 
 
-def _said_nothing(held: Sequence[Holding], point: str) -> tuple[str | None, str] | None:
-    """Return what alone the answer hangs on where the one holder said and bought nothing and was never contacted."""
-    if len(held) != 1:
-        return None
-    [one] = held
-    if one.acts or one.contacts or one.ordered_at is not None or one.timezone is not None:
-        return None
-    return one.country, point.partition(":")[0]
-
-
-def _bare(connection: Connection, asked: Question) -> Holding:
-    """Return what is known of the point itself, whoever holds it."""
-    if asked.point is None:
-        return Holding(records=frozenset(), points=frozenset(), acts=())
-    return _bare_points(connection, [asked.point], asked.now)[asked.point]
-
-
-def _bare_points(connection: Connection, points: Collection[str], now: datetime) -> dict[str, Holding]:
-    """Return what is known of each of the points itself, whoever holds it."""
-    made = _contacts(connection, (), points, now)
-    said: dict[str, list[Act]] = defaultdict(list)
-    for act in acts_at(connection, (), points):
-        said[act.anchor_point or ""].append(act)
-    return {
-        point: Holding(
-            records=frozenset(), points=frozenset({point}), acts=said.get(point, ()), contacts=made.get(point, ())
-        )
-        for point in points
-    }
-
-
 def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:
     if record_id is None:
         return None
@@ -370,56 +394,3 @@ def _customer_of(connection: Connection, record_id: UUID | None) -> UUID | None:
         select(source_record.c.customer_id).where(source_record.c.id == record_id)
     ).scalar_one_or_none()
     return found
-
-
-def _holdings(connection: Connection, customers: Collection[UUID], now: datetime) -> dict[UUID, Holding]:
-    """Return the holdings with what policy asks for: contacts made, the last order, the country."""
-    found = holdings_of(connection, customers)
-    points = frozenset().union(*(holding.points for holding in found.values()))
-    made = _contacts(connection, customers, points, now)
-    ordered = _ordered(connection, customers)
-    where = select(customer.c.id, customer.c.golden["addresses"]).where(among(connection, customer.c.id, customers))
-    country = {one: _country(addresses) for one, addresses in connection.execute(where).all()}
-    return {
-        one: replace(
-            holding,
-            contacts=[*made.get(one, ()), *(c for p in holding.points for c in made.get(p, ()))],
-            ordered_at=ordered.get(one),
-            country=country.get(one),
-        )
-        for one, holding in found.items()
-    }
-
-
-def _contacts(
-    connection: Connection, customers: Collection[UUID], points: Collection[str], now: datetime
-) -> dict[UUID | str, list[Contacted]]:
-    """Return the contacts made, by customer, or by point where they were made with nobody in particular."""
-    columns = [contact.c[name] for name in ("channel", "purpose", "committed_at")]
-    counts = (contact.c.committed_at > now - LONGEST_CAP, contact.c.inbound.is_(False))
-    same = contact.c.record_id == source_record.c.id
-    holders = select(source_record.c.customer_id, *columns).join(source_record, same)
-    holders = holders.where(among(connection, source_record.c.customer_id, customers), *counts)
-    bare = select(contact.c.point, *columns).where(contact.c.record_id.is_(None), *counts)
-    bare = bare.where(among(connection, contact.c.point, points))
-    found: dict[UUID | str, list[Contacted]] = {}
-    for whose, channel, purpose, time in (*connection.execute(holders).all(), *connection.execute(bare).all()):
-        found.setdefault(whose, []).append(Contacted(channel=channel, purpose=purpose, time=time))
-    return found
-
-
-def _ordered(connection: Connection, customers: Collection[UUID]) -> dict[UUID, datetime]:
-    """Return when each customer ordered last; customers without an order are left out."""
-    party, order = source_record.alias("party"), source_record.alias("ordered")
-    same = and_(
-        order.c.system == party.c.system, order.c.party_stream == party.c.stream, order.c.party_key == party.c.key
-    )
-    latest = select(party.c.customer_id, func.max(order.c.occurred_at)).join(order, same)
-    latest = latest.where(order.c.type == "order", order.c.deleted.is_(False))
-    latest = latest.where(among(connection, party.c.customer_id, customers)).group_by(party.c.customer_id)
-    return {row[0]: row[1] for row in connection.execute(latest).all()}
-
-
-def _country(addresses: Sequence[dict[str, Any]] | None) -> str | None:
-    named = [address["country"] for address in addresses or () if address.get("country")]
-    return str(named[0]) if named else None

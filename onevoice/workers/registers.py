@@ -15,13 +15,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
 from onevoice.consent import Gate
-from onevoice.consent.registers import FORMS, PHONE, points_held
+from onevoice.consent.registers import points_held, values_of
 from onevoice.consent.rules import Register
 from onevoice.errors import RecordError, RefusedError
 from onevoice.mapping.phone import to_e164
 from onevoice.store import INGEST, Store, keep_out, rows_by_keys, upsert
 from onevoice.store.locks import lock_all
-from onevoice.store.tables import record_key, register_entry, register_load, source_record
+from onevoice.store.members import customers_at
+from onevoice.store.tables import register_entry, register_load
 from onevoice.workers.ingest import Ingest
 
 CHUNK = 20_000
@@ -193,7 +194,7 @@ class Registers:
             points = points_held(connection)
         for some in _pieces(points, CHUNK):
             with self.store.transaction() as connection:
-                customers = _holders(connection, _changed(connection, now, some))
+                customers = sorted(customers_at(connection, _changed(connection, now, some)))
             yield from _pieces(customers, CUSTOMERS)
 
     def _forget(self, name: str, number: int | None, *, but: int | None = None) -> None:
@@ -258,8 +259,7 @@ def _carry_over(connection: Connection, name: str, before: int, number: int) -> 
 
 def _changed(connection: Connection, now: Row[tuple[object, ...]], points: Collection[str]) -> list[str]:
     """Return the points that are listed by exactly one of the last load and the one before."""
-    of = FORMS[str(now.form)]
-    by_value = {of(point.removeprefix(PHONE)): point for point in points}
+    by_value = values_of(connection, str(now.form), points)
     entry = register_entry.c
     loads = connection.execute(select(entry.number).where(entry.register == now.register).distinct()).scalars()
     seen: list[set[str]] = []
@@ -269,14 +269,6 @@ def _changed(connection: Connection, now: Row[tuple[object, ...]], points: Colle
         seen.append({row.value for row in rows})
     everywhere = set.intersection(*seen) if len(seen) > 1 else set()
     return [by_value[value] for value in set().union(*seen) - everywhere]
-
-
-def _holders(connection: Connection, points: Collection[str]) -> list[UUID]:
-    keys = rows_by_keys(connection, record_key, [record_key.c.record_id], key=["key"], keys=[(p,) for p in points])
-    rows = rows_by_keys(
-        connection, source_record, [source_record.c.customer_id], key=["id"], keys=[(row.record_id,) for row in keys]
-    )
-    return sorted({row.customer_id for row in rows if row.customer_id is not None})
 
 
 def _chunks(lines: Iterable[str], declared: Register, region: str, wrong: list[int]) -> Iterator[tuple[list[str], int]]:

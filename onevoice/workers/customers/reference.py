@@ -16,8 +16,8 @@ from onevoice.errors import RefusedError
 from onevoice.identity.normalise import fold_email
 from onevoice.mapping.phone import to_e164
 from onevoice.messages import RecordRef
-from onevoice.store import rows_by_keys
-from onevoice.store.tables import record_key, source_record
+from onevoice.store.members import holders
+from onevoice.store.tables import source_record
 
 FORMS = "write an id, rec:<system>:<stream>:<key>, phone:+<country code and number> or email:<address>"
 _NO_REGION = "ZZ"  # a number without its country code belongs to nobody in particular
@@ -97,16 +97,8 @@ def _holder_of_record(connection: Connection, ref: RecordRef) -> list[UUID]:
 
 def holders_of(connection: Connection, points: Collection[str]) -> dict[str, list[UUID]]:
     """Return the customers that hold each of the contact points, sorted; points that nobody holds are left out."""
-    keys = rows_by_keys(
-        connection, record_key, [record_key.c.key, record_key.c.record_id], key=["key"], keys=[(p,) for p in points]
-    )
-    columns = [source_record.c.id, source_record.c.customer_id, source_record.c.deleted]
-    rows = rows_by_keys(connection, source_record, columns, key=["id"], keys=[(key.record_id,) for key in keys])
-    records = {row.id: row for row in rows if row.customer_id is not None}
     standing: dict[str, set[UUID]] = defaultdict(set)
     former: dict[str, set[UUID]] = defaultdict(set)
-    for key in keys:
-        row = records.get(key.record_id)
-        if row is not None:
-            (former if row.deleted else standing)[key.key].add(row.customer_id)
+    for point, customer, deleted in holders(connection, points):
+        (former if deleted else standing)[point].add(customer)
     return {point: sorted(some) for point, some in (former | standing).items()}

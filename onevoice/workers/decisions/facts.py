@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from onevoice.consent.dealings import country_of
 from onevoice.conversation import Entry, Moment, Value
 from onevoice.messages import ANY, Act, Json
 
@@ -62,7 +63,6 @@ def customer_facts(
     now = moment.now
     said = [entry for entry in entries if entry.type == "interaction"]
     cases = [entry.details for entry in said if entry.details.get("kind") == "case"]
-    addresses = golden.get("addresses") or ()
     return {
         "known_customer": kind is not None,
         "type": kind,
@@ -72,7 +72,7 @@ def customer_facts(
         "orders": value.orders,
         "days_since_order": (now - value.last_order_at).days if value.last_order_at else None,
         "language": golden.get("language"),
-        "country": addresses[0].get("country") if addresses else None,
+        "country": country_of(golden.get("addresses")),
         "open_orders": sum(e.type == "order" and e.details.get("status") in _OPEN_ORDERS for e in entries),
         "open_cases": sum(case.get("outcome") in _OPEN_CASES for case in cases),
         "escalated": any(case.get("outcome") == "escalated" for case in cases),

@@ -13,10 +13,10 @@ from onevoice.consent.gate import PROHIBITING
 from onevoice.consent.holdings import acts_at
 from onevoice.identity import contact_points
 from onevoice.messages import Act
-from onevoice.store import rows_by_keys, rows_up_to, upsert
+from onevoice.store import members, rows_by_keys, rows_up_to, upsert
 from onevoice.store.tables import act as act_table
 from onevoice.store.tables import record_key, source_record
-from onevoice.workers.ingest.record import REF, Record
+from onevoice.workers.ingest.record import Record
 
 
 def save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[UUID], now: datetime) -> None:
@@ -28,15 +28,8 @@ def save_acts(connection: Connection, acts: Iterable[Act], superseded: Sequence[
 
 def customers_at(connection: Connection, acts: Sequence[Act]) -> set[UUID]:
     """Return the customers that new acts bear on: those of the anchor records, and all holders of the points."""
-    refs = [a.anchor_record for a in acts if a.anchor_record]
-    points = {a.anchor_point for a in acts if a.anchor_point}
-    holders = rows_by_keys(connection, record_key, [record_key.c.record_id], key=["key"], keys=[(p,) for p in points])
-    column = [source_record.c.customer_id]
-    rows = [
-        *rows_by_keys(connection, source_record, column, key=REF, keys=[(r.system, r.stream, r.key) for r in refs]),
-        *rows_by_keys(connection, source_record, column, key=["id"], keys=[(h.record_id,) for h in holders]),
-    ]
-    return {row.customer_id for row in rows if row.customer_id}
+    refs = {a.anchor_record for a in acts if a.anchor_record}
+    return members.customers_at(connection, {a.anchor_point for a in acts if a.anchor_point}, refs)
 
 
 def acts_at_moved_points(connection: Connection, parties: Iterable[Record]) -> list[Act]:
