@@ -26,6 +26,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 LEARN_SECONDS = 3600.0
 """How often outcomes are counted for decisions."""
+REJUDGE_SECONDS = 3600.0
+"""How often Airflow looks whether the matching model changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Config:
     Attributes:
         trusted_ids: ids that link two records by themselves; some of `IDS`.
         one_per_customer: ids of which a customer has one only.
+        max_regroup: a changed model that would regroup more customers than this waits for a person.
     """
 
     path: Path
@@ -142,6 +145,7 @@ class Config:
     operators: Mapping[str, OperatorConfig]
     trusted_ids: tuple[str, ...]
     one_per_customer: tuple[str, ...]
+    max_regroup: int
     systems: Mapping[str, SystemConfig]
 
     @property
@@ -186,6 +190,7 @@ def load_config(path: Path) -> Config:
         operators=_operators(reader.table("operators")),
         trusted_ids=identity.choices("trusted", IDS),
         one_per_customer=identity.choices("one_per_customer", IDS),
+        max_regroup=identity.count("max_regroup", 100),
         systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
     )
     for table in (hub, store, bus, api, identity, reader):
@@ -295,6 +300,12 @@ class _Table:
         value = self._values.pop(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
             raise self._wrong(key, "write a whole number from 1 to 65535")
+        return value
+
+    def count(self, key: str, default: int) -> int:
+        value = self._values.pop(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self._wrong(key, "write a whole number, 0 or more")
         return value
 
     def truth(self, key: str) -> bool:

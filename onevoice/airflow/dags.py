@@ -1,4 +1,4 @@
-"""Makes the DAGs: for each system `sync__<system>`, `reconcile__<system>` and `watch__<system>`; for all, `learn`.
+"""Makes the DAGs: for each system `sync__<system>`, `reconcile__<system>` and `watch__<system>`; `learn`, `rejudge`.
 
 Takes a configuration; gives DAGs by id. Parsing reads that one file and nothing else, so which streams a system has is
 not known here: one task goes through all of them in order, and says in its log how each went.
@@ -15,19 +15,28 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from onevoice.airflow.descriptions import describe_learn, describe_reconcile, describe_sync, describe_watch
+from onevoice.airflow.descriptions import (
+    describe_learn,
+    describe_reconcile,
+    describe_rejudge,
+    describe_sync,
+    describe_watch,
+)
 from onevoice.airflow.failure import RetryByErrorClass
 from onevoice.airflow.operators import (
     APPROVE_DELETES,
+    APPROVE_REGROUPING,
     HubOperator,
+    JobOperator,
     LearnOperator,
     ReconcileOperator,
+    RejudgeOperator,
     SyncOperator,
     WatchOperator,
 )
-from onevoice.config import LEARN_SECONDS, Config, SystemConfig, load_config
+from onevoice.config import LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig, load_config
 
-TAGS = frozenset({"onevoice", "sync", "reconcile", "watch", "learn"})
+TAGS = frozenset({"onevoice", "sync", "reconcile", "watch", "learn", "rejudge"})
 """All tags there are: `onevoice`, and the kind of DAG."""
 
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -37,6 +46,7 @@ _SYNC_MAY_TAKE = timedelta(hours=2)
 _RECONCILE_MAY_TAKE = timedelta(hours=12)
 _WATCH_MAY_TAKE = timedelta(seconds=45)
 _LEARN_MAY_TAKE = timedelta(hours=1)
+_REJUDGE_MAY_TAKE = timedelta(hours=12)
 _PATIENCE: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": 2.0,
@@ -59,32 +69,38 @@ def build_dags(config: Config) -> Mapping[str, DAG]:
     for system in config.systems.values():
         for dag in (_sync(config, system), _reconcile(config, system), _watch(config, system)):
             dags[dag.dag_id] = dag
-    learn = _learn(config)
-    return dags | {learn.dag_id: learn}
+    return dags | {dag.dag_id: dag for dag in (_learn(config), _rejudge(config))}
 
 
 def _learn(config: Config) -> DAG:
-    dag = DAG(
+    dag = _job_dag(
         "learn",
         dag_display_name="Decisions: learn",
-        start_date=_START,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        tags={"onevoice", "learn"},
         schedule=_period(config, LEARN_SECONDS),
         description="Counts what became of offers, for the decisions to come",
         doc_md=describe_learn(config),
     )
-    LearnOperator(
-        task_id=LearnOperator.verb,
-        dag=dag,
-        config_path=str(config.path.absolute()),
-        retry_policy=RetryByErrorClass(),
-        retries=3,
-        execution_timeout=_LEARN_MAY_TAKE,
-        **_PATIENCE,
+    _job(LearnOperator, dag, config, execution_timeout=_LEARN_MAY_TAKE)
+    return dag
+
+
+def _rejudge(config: Config) -> DAG:
+    dag = _job_dag(
+        "rejudge",
+        dag_display_name="Customers: judge anew",
+        schedule=_period(config, REJUDGE_SECONDS),
+        description="Brings a changed matching model to all records",
+        doc_md=describe_rejudge(config),
+        params={
+            APPROVE_REGROUPING: Param(
+                False,
+                type="boolean",
+                title="Approve the regrouping",
+                description="Let this run regroup more customers than identity.max_regroup.",
+            )
+        },
     )
+    _job(RejudgeOperator, dag, config, execution_timeout=_REJUDGE_MAY_TAKE)
     return dag
 
 
@@ -151,6 +167,29 @@ def _dag(kind: str, system: SystemConfig, **arguments: Any) -> DAG:
         is_paused_upon_creation=False,
         tags={"onevoice", kind},
         **arguments,
+    )
+
+
+def _job_dag(kind: str, **arguments: Any) -> DAG:
+    return DAG(
+        kind,
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags={"onevoice", kind},
+        **arguments,
+    )
+
+
+def _job(operator: type[JobOperator], dag: DAG, config: Config, **arguments: Any) -> None:
+    operator(
+        task_id=operator.verb,
+        dag=dag,
+        config_path=str(config.path.absolute()),
+        retry_policy=RetryByErrorClass(),
+        retries=3,
+        **(_PATIENCE | arguments),
     )
 
 

@@ -1,6 +1,6 @@
 """What each DAG says of itself in Airflow: what it does, and what to do when it is red."""
 
-from onevoice.config import LEARN_SECONDS, Config, SystemConfig
+from onevoice.config import LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig
 
 _RED = """### When it is red
 
@@ -59,6 +59,24 @@ newest one. Where nothing new was reported, none is made. {_when(config, LEARN_S
 
 {_RED}
 - **TransientError**: the store was away over all tries; the next run counts all the same.
+- **AirflowFailException, a setting**: `onevoice.toml` or an Airflow connection is wrong. Write what the message asks
+  for, then clear the task.
+"""
+
+
+def describe_rejudge(config: Config) -> str:
+    """Return the text of `rejudge`."""
+    when = f"It runs every {_duration(REJUDGE_SECONDS)}." if config.scheduler == "airflow" else "Start it by hand."
+    return f"""## Customers: judge anew
+
+Brings a changed matching model, or a changed `rules/identity.yaml`, to all records: it counts which customers would be
+regrouped, then judges every record anew while the hub goes on. Where nothing changed it is skipped. {when} It may be
+cut at any moment: the next run goes on.
+
+{_RED}
+- **AirflowFailException, "customers would be regrouped"**: more than `identity.max_regroup`. Look at
+  `onevoice identity rejudge --count`; start this DAG with "Approve the regrouping", or take the change back.
+- **TransientError**: the store was away over all tries; the next run goes on.
 - **AirflowFailException, a setting**: `onevoice.toml` or an Airflow connection is wrong. Write what the message asks
   for, then clear the task.
 """

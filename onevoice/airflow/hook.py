@@ -26,6 +26,7 @@ from onevoice.errors import ConfigurationError, OperatorError, RefusedError, Tra
 if TYPE_CHECKING:
     from onevoice.messages import Json
     from onevoice.workers.hub import Hub
+    from onevoice.workers.rejudge import Rejudging
 
 
 class HubHook(BaseHook):
@@ -77,6 +78,19 @@ class HubHook(BaseHook):
 
         with self.opened() as hub:
             return learn(hub.store)
+
+    def rejudge(self, approved_by: str | None) -> Rejudging | None:
+        """Judge all records by the present model; None where all of them were.
+
+        Raises:
+            ConfigurationError, OperatorError, TransientError: see `opened`.
+            OperatorError: more customers would be regrouped than may be without approval.
+        """
+        from onevoice.workers.rejudge import Rejudge
+
+        with self.opened() as hub:
+            job = Rejudge(store=hub.store, ingest=hub.ingest, max_regroup=hub.config.max_regroup)
+            return job.run(approved_by)
 
     def watch(self, system: str) -> Json:
         """Return what the hub says of one system (`GET /v1/watch/<system>`).

@@ -1,4 +1,4 @@
-"""What Airflow does for the hub: sync a system, reconcile it, watch it; and let decisions learn.
+"""What Airflow does for the hub: sync a system, reconcile it, watch it; let decisions learn, judge records anew.
 
 A sync or reconciliation runs in the task's own process, stream after stream, parties first since other records refer
 to them; one stream's trouble does not stop the next. It leaves counts in the log and nothing in XCom.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onevoice.workers.sync import SyncReport
 
 APPROVE_DELETES = "approve_deletes"
+APPROVE_REGROUPING = "approve_regrouping"
 
 
 class HubOperator(BaseOperator, ABC):
@@ -131,14 +132,15 @@ class WatchOperator(HubOperator):
         self.log.info("system %s is within its limits", self.system)
 
 
-class LearnOperator(BaseOperator):
-    """Counts the outcomes of decisions into the next snapshot, by which decisions go from then on.
+class JobOperator(BaseOperator, ABC):
+    """What tasks share that are about no single system.
 
     Args:
         config_path: the file that configures the hub.
     """
 
-    verb = "learn"
+    verb = ""
+    about = ""
 
     def __init__(self, *, config_path: str, **kwargs: Any) -> None:
         super().__init__(do_xcom_push=False, **kwargs)
@@ -146,11 +148,47 @@ class LearnOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Do the work; see `shielded` for what it raises."""
-        shielded(self.work, "decisions, learn")
+        shielded(lambda: self.work(context), f"{self.about}, {self.verb}")
 
-    def work(self) -> None:
+    @abstractmethod
+    def work(self, context: Context) -> None:
         """Do the work with errors of the hub's own."""
+
+
+class LearnOperator(JobOperator):
+    """Counts the outcomes of decisions into the next snapshot, by which decisions go from then on."""
+
+    verb = "learn"
+    about = "decisions"
+
+    def work(self, context: Context) -> None:
+        """Count once."""
         self.log.info("decisions go by snapshot %d", HubHook(self.config_path).learn())
+
+
+class RejudgeOperator(JobOperator):
+    """Judges all records anew where the matching model or its settings changed."""
+
+    verb = "rejudge"
+    about = "identity"
+
+    def work(self, context: Context) -> None:
+        """Judge anew, or go on where a run was cut; a large change needs the approval that a run is started with.
+
+        Raises:
+            AirflowSkipException: every record was judged by the present model.
+        """
+        approved = "Airflow" if context["params"].get(APPROVE_REGROUPING, False) else None
+        found = HubHook(self.config_path).rejudge(approved)
+        if found is None:
+            raise AirflowSkipException("every record was judged by the present model")
+        self.log.info(
+            "model %s: %d records judged, %d of %d customers were to be regrouped",
+            found.model,
+            found.records,
+            found.regroups,
+            found.customers,
+        )
 
 
 def _gravest(

@@ -6,15 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from onevoice.cli.match import project_model, read
-from onevoice.cli.screen import done, progress, table
-from onevoice.cli.setting import ConfigPath
+from onevoice.cli.screen import done, note, print_json, progress, table
+from onevoice.cli.setting import Actor, ConfigPath, Json, actor_of, hub_of
 
 app = typer.Typer(name="identity", help="The model that says who is who.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """One command is a group all the same."""
 
 
 @app.command()
@@ -46,6 +41,54 @@ def train(
     trained.write(out)
     show(trained.content)
     done(f"{out}: written")
+
+
+@app.command()
+def rejudge(
+    count: Annotated[
+        bool, typer.Option("--count", help="Only count which customers would be regrouped; nothing is changed.")
+    ] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Let it go on where it waits for a person to look at the count.")
+    ] = False,
+    actor: Actor = None,
+    as_json: Json = False,
+    config: ConfigPath = None,
+) -> None:
+    """Judge all records anew after the model or rules/identity.yaml changed: keys, evidence and customers.
+
+    It counts first. Where more customers would be regrouped than identity.max_regroup in onevoice.toml, it waits for
+    --approve (exit code 77). Start every process of the hub anew beforehand, so that all have the same files; records
+    are taken in meanwhile. It may be stopped at any moment: the next run goes on.
+
+    Example: onevoice identity rejudge --count
+    """
+    from onevoice.workers.rejudge import Rejudge, records_to_judge
+
+    with hub_of(config) as hub:
+        job = Rejudge(store=hub.store, ingest=hub.ingest, max_regroup=hub.config.max_regroup)
+        records, customers = records_to_judge(hub.store)
+        if count:
+            with progress("count", total=records) as advance:
+                found = job.count(advance)
+        else:
+            with progress("judge", total=3 * records + customers) as advance:
+                ended = job.run(actor_of(actor) if approve else None, advance)
+            if ended is None:
+                done("every record was judged by this model; nothing to do")
+                return
+            found = ended
+    if as_json:
+        print_json(found)
+        return
+    table(
+        ("model", "records#", "customers#", "customers to regroup#", "step"),
+        [(found.model, f"{found.records:,}", f"{found.customers:,}", f"{found.regroups:,}", found.step)],
+    )
+    if count:
+        note("counted; nothing was changed")
+    else:
+        done("all records stand as this model judges them")
 
 
 def show(content: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from onevoice.cli.screen import BAD, GOOD, WARN, age, note, out, plain, print_js
 from onevoice.cli.setting import ConfigPath, Json, loaded
 
 if TYPE_CHECKING:
-    from onevoice.workers.status import HubStatus, SystemStatus, WorkerStatus
+    from onevoice.workers.status import HubStatus, MatchingStatus, SystemStatus, WorkerStatus
 
 COLOURS = {"reachable": GOOD, "failing": WARN, "parked": BAD, "unknown": "dim"}
 
@@ -47,6 +47,8 @@ def _show(found: "HubStatus") -> None:
     )
     if found.bus != "ok":
         out.print(Text.assemble(("bus: ", BAD), found.bus, "\n"), soft_wrap=True)
+    if found.matching.outdated:
+        out.print(Text(_matching(found.matching) + "\n", style=WARN), soft_wrap=True)
     columns = ["system", "state", "last contact", "last read", "backlog#", "quarantine#", "owed"]
     table(columns, [_row(system, found) for system in found.systems])
     for system in found.systems:
@@ -66,6 +68,21 @@ def _show(found: "HubStatus") -> None:
         table(["worker", "roles", "heartbeat", ""], [_worker(worker, found) for worker in found.workers])
     else:
         note("No worker: start one with 'onevoice run'.")
+
+
+def _matching(matching: "MatchingStatus") -> str:
+    at = matching.rejudging
+    if at is None or at.model != matching.model or at.step == "done":
+        return f"matching: some records were judged by another model than {matching.model}: onevoice identity rejudge"
+    if at.step == "wait":
+        return (
+            f"matching: model {at.model} would regroup {at.regroups:,} of {at.customers:,} customers and waits for a "
+            "person: onevoice identity rejudge --approve"
+        )
+    return (
+        f"matching: model {at.model} is on its way to all records (step {at.step}); "
+        "if nothing is at it, let it go on: onevoice identity rejudge"
+    )
 
 
 def _row(system: "SystemStatus", found: "HubStatus") -> list[object]:

@@ -5,12 +5,12 @@ here; the result is what records taken in one by one would come to.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from onevoice.identity.block import block_keys
-from onevoice.identity.cluster import Edge, Limits, Member, SortKey, group
+from onevoice.identity.cluster import Edge, JudgedPair, Limits, Member, SortKey, group
 from onevoice.identity.model import Model
 from onevoice.identity.profile import Profile, declared_ids
 from onevoice.identity.score import PairScore, holders_of, score, weigh
@@ -36,13 +36,19 @@ class Grouping:
     holders: dict[str, int]
 
 
-def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance = lambda _: None) -> Grouping:
-    """Group records by the evidence alone, without judgements.
+def group_all(
+    profiles: Mapping[Record, Profile],
+    model: Model,
+    advance: Advance = lambda _: None,
+    judgements: Iterable[JudgedPair[Record]] = (),
+) -> Grouping:
+    """Group records by the evidence, and by what people said.
 
     Args:
         profiles: the records, by (system, stream, key); their order does not matter.
         model: the model with its settings.
         advance: told how many records were compared since it was told last.
+        judgements: the latest word on each pair; those on records that are not here have no effect.
     """
     records = sorted(profiles)
     seen = [profiles[record] for record in records]
@@ -69,7 +75,13 @@ def group_all(profiles: Mapping[Record, Profile], model: Model, advance: Advance
     def between(a: int, b: int) -> float:
         return score(seen[a], seen[b], model, holders).score
 
-    found_groups = group(members, edges, [], Limits.of(model), between)
+    number_of = {record: number for number, record in enumerate(records)}
+    judged = [
+        JudgedPair(verdict=said.verdict, a=number_of[said.a], b=number_of[said.b])
+        for said in judgements
+        if said.a in number_of and said.b in number_of
+    ]
+    found_groups = group(members, edges, judged, Limits.of(model), between)
     groups = [frozenset(records[number] for number in numbers) for numbers in found_groups]
     pairs = {(records[a], records[b]): scored for (a, b), scored in found.items()}
     return Grouping(groups=groups, pairs=pairs, holders=holders)

@@ -33,6 +33,7 @@ metadata = MetaData(
     }
 )
 
+_OF_PARTIES = text("customer_id is not null")
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 # --- who works, and how the systems are ---------------------------------------------------------------------------
@@ -176,12 +177,14 @@ source_record = Table(
     Column("point", Text, comment="the contact point that this one is about, e.g. phone:+44..."),
     Column("customer_id", Uuid, comment="the grouping; parties only"),
     Column("identity_hash", Text, comment="of what matching looks at; unchanged means nothing to resolve"),
+    Column("judged_by", Text, comment="version of the model that its pairs were scored with; parties only"),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("system", "stream", "key"),
     Index(None, "customer_id"),
     # No time in them: a new version of a record that stays where it is then writes to no index (PostgreSQL's HOT).
     Index("ix_source_record_party", "system", "party_stream", "party_key"),
     Index("ix_source_record_point", "point"),
+    Index("ix_source_record_judged_by", "judged_by", postgresql_where=_OF_PARTIES, sqlite_where=_OF_PARTIES),
 )
 
 record_key = Table(
@@ -204,6 +207,24 @@ pair = Table(
     CheckConstraint("a < b", name="ordered"),
     CheckConstraint("outcome in ('trusted', 'link', 'review')", name="outcome"),
     Index(None, "b"),
+)
+
+rejudging = Table(
+    "rejudging",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("model", Text, nullable=False, comment="version of the model that records are judged by anew"),
+    Column("step", Text, nullable=False),
+    Column("after", Uuid, comment="the last record or customer that was dealt with"),
+    Column("records", BigInteger, nullable=False),
+    Column("customers", BigInteger, nullable=False),
+    Column("regroups", BigInteger, nullable=False, comment="customers whose records would change, counted beforehand"),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("approved_by", Text, comment="who let it go on, where it had to wait"),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint("step in ('wait', 'index', 'score', 'group', 'done', 'given up')", name="step"),
+    CheckConstraint("(ended_at is null) = (step not in ('done', 'given up'))", name="ended"),
+    comment="changes of the model or of its settings, and how far they have reached all records",
 )
 
 judgement = Table(

@@ -47,6 +47,7 @@ port = 8080
 # [identity]
 # trusted = ["vat_number"]           # equal ones link, unless much speaks against it
 # one_per_customer = ["vat_number"]  # different ones are never one customer
+# max_regroup = 100                  # a changed model that would regroup more customers waits for a person
 
 # People who may use the HTTP interface. A secret is a reference, never the value itself.
 # [operators.admin]

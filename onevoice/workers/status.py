@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 from onevoice.bus import QUARANTINE_QUEUE, RECORDS_QUEUE, URGENT_QUEUE, Bus, open_bus, work_queue
 from onevoice.config import Config, reveal
 from onevoice.errors import OperatorError, TransientError
+from onevoice.identity import Model
 from onevoice.obligations.ledger import backlog
 from onevoice.store import Store, open_store
 from onevoice.store.tables import customer as customer_table
@@ -23,6 +24,8 @@ from onevoice.store.tables import worker as worker_table
 from onevoice.workers.catalog import Catalog, load_catalog
 from onevoice.workers.drift import drift_counts
 from onevoice.workers.hub import topology_of
+from onevoice.workers.model import load_model
+from onevoice.workers.rejudge import Rejudging, latest, outdated
 
 FRESH = timedelta(seconds=20)
 """A worker whose last heartbeat is older is taken for dead."""
@@ -86,6 +89,21 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingStatus:
+    """The model that says who is who.
+
+    Attributes:
+        model: its version.
+        outdated: some records were judged by another one.
+        rejudging: the last change of the model on its way to all records, if there was any.
+    """
+
+    model: str
+    outdated: bool
+    rejudging: Rejudging | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HubStatus:
     """All of it at one moment.
 
@@ -102,6 +120,7 @@ class HubStatus:
     records: int
     customers: int
     quarantined: int
+    matching: MatchingStatus
     systems: tuple[SystemStatus, ...]
     workers: tuple[WorkerStatus, ...]
 
@@ -156,9 +175,14 @@ def status_of(config: Config, catalog: Catalog, store: Store, bus: Bus | None, *
             records=_count(connection, source_record),
             customers=_count(connection, customer_table),
             quarantined=sum(waiting.values()),
+            matching=_matching(connection, load_model(config)),
             systems=tuple(_systems(connection, catalog, owed, waiting, queues)),
             workers=tuple(_workers(connection, now)),
         )
+
+
+def _matching(connection: Connection, model: Model) -> MatchingStatus:
+    return MatchingStatus(model=model.version, outdated=outdated(connection, model), rejudging=latest(connection))
 
 
 def _queues(catalog: Catalog, bus: Bus | None, trouble: str) -> tuple[dict[str, int], str]:

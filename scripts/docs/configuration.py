@@ -27,6 +27,7 @@ _FORMS = {
     "text": "text",
     "texts": "list of texts",
     "port": "whole number",
+    "count": "whole number",
     "truth": "true or false",
     "choice": "one of",
     "duration": "duration",
@@ -52,6 +53,7 @@ _MEANING = {
     "operators.<name>.roles": 'what this person may lift: roles of `rules/suppression.yaml`, such as `["legal"]`',
     "identity.trusted": "ids that link two records by themselves, unless much speaks against it (`veto`): some of "
     "`national_id`, `register_number`, `vat_number`",
+    "identity.max_regroup": "a changed matching model that would regroup more customers than this waits for a person",
     "identity.one_per_customer": "of these a customer has one: records with two values are never joined, but by people",
     "systems.<name>.connector": "a folder of `connectors/`; `onevoice connector list` shows them",
     "systems.<name>.title": "what people call it",

@@ -46,6 +46,9 @@ print(json.dumps({"touched": done, "loaded": loaded, "dags": dags}))
 """
 
 
+JOBS = {"learn", "rejudge"}
+
+
 def write_config(folder: Path, scheduler: str = "airflow", extra: str = "") -> Path:
     path = folder / "onevoice.toml"
     path.write_text(
@@ -91,15 +94,17 @@ def parse(config: Path) -> subprocess.CompletedProcess[str]:
 
 def test_each_system_has_one_dag_of_each_kind(tmp_path: Path) -> None:
     made = dags(tmp_path)
-    assert set(made) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS} | {"learn"}
-    assert made["learn"].schedule == timedelta(hours=1)
-    assert made["learn"].tags == {"onevoice", "learn"}
-    assert "When it is red" in (made["learn"].doc_md or "")
+    assert set(made) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS} | JOBS
+    for job in JOBS:
+        assert made[job].schedule == timedelta(hours=1)
+        assert made[job].tags == {"onevoice", job}
+        assert "When it is red" in (made[job].doc_md or "")
+    assert made["rejudge"].params["approve_regrouping"] is False
 
 
 def test_every_dag_says_what_it_is_and_whom_it_belongs_to(tmp_path: Path) -> None:
     for dag_id, dag in dags(tmp_path).items():
-        if dag_id == "learn":
+        if dag_id in JOBS:
             continue
         kind, _, system = dag_id.partition("__")
         assert dag.tags == {"onevoice", kind}

@@ -230,14 +230,27 @@ class Ingest:
 
         The caller keeps ingest out of the same transaction. Returns the customers that stand afterwards.
         """
+        return self._reground(connection, customers, also=customers)[1]
+
+    def regroup(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
+        """Group the customers anew after their pairs were scored anew, as `reground` does.
+
+        Returns those whose records changed; nothing is looked at of those that stay as they are.
+        """
+        return self._reground(connection, customers, also=())[0]
+
+    def _reground(
+        self, connection: Connection, customers: Collection[UUID], *, also: Collection[UUID]
+    ) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        """Return the customers that were regrouped, and those of them and of `also` that stand afterwards."""
         now = datetime.now(UTC)
         loaded = Loaded(connection)
         regrouping = regroup(Surroundings(loaded, Seen(self.model)), customers, {})
         save_records(connection, regrouping.records, now=now)
-        merged = merge(loaded, {*customers, *regrouping.customers}, self.survivorship, now=now)
+        merged = merge(loaded, {*also, *regrouping.customers}, self.survivorship, now=now)
         tell(connection, customer_events(merged, now=now))
         request(connection, self._owing().to_customers(connection, merged, []), now=now, cause=None)
-        return frozenset(merged)
+        return regrouping.customers, frozenset(merged)
 
     def _owing(self) -> Owing:
         return Owing(self.catalog, self.gate)

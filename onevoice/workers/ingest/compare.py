@@ -1,8 +1,8 @@
 """Compare: score every pair of records whose answer may have changed, and keep those that link or need a person.
 
-Takes the records whose identity changed; changes block keys and pairs. The one rule: a pair's score is a function of
-the records alone, so a pair is scored anew also where neither record changed but the people on a contact point that
-they share did, or a block key became too crowded to use, or usable again.
+Takes the records whose identity changed, or any under a model that changed; changes block keys and pairs. The one rule:
+a pair's score is a function of the records alone, so a pair is scored anew also where neither record changed but the
+people on a contact point that they share did, or a block key became too crowded to use, or usable again.
 """
 
 from collections import defaultdict
@@ -42,6 +42,19 @@ def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[U
     around.look(key for number in stirred for key in keys[number])
     _rescore(connection, changed, keys, around, model)
     return frozenset(customer for number in stirred if (customer := around.customers[number]) is not None)
+
+
+def index_anew(around: Surroundings, records: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> None:
+    """Bring the block keys of records up to date whose profiles the model changed; no pair is looked at."""
+    _reindex(around.loaded.connection, records, _by_key({i.int: block_keys(one) for i, one in now.items()}))
+
+
+def score_anew(around: Surroundings, records: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> None:
+    """Score the pairs of records anew where nothing about them changed but the model; all keys are up to date."""
+    around.profiles |= {i.int: one for i, one in now.items()}
+    keys = {i.int: block_keys(one) for i, one in now.items()}
+    around.look(key for own in keys.values() for key in own)
+    _rescore(around.loaded.connection, records, keys, around, around.seen.model)
 
 
 def _by_key(keys: Mapping[Number, Iterable[str]]) -> dict[str, set[Number]]:

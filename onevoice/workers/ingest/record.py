@@ -62,6 +62,7 @@ class Record:
     point: str | None = None
     customer_id: UUID | None = None
     identity_hash: str | None = None
+    judged_by: str | None = None
     fresh: bool = True
     touched: bool = False
     stored: Stored | None = None
@@ -127,7 +128,8 @@ def record_of(row: Row[Any]) -> Record:
     """Return the record that a row of all columns holds."""
     (
         record_id, system, stream, key, record_type, sequence, reading, content_hash, deleted, occurred_at, payload,
-        canonical, echoes, flags, mapping_version, party_stream, party_key, point, customer_id, identity_hash, _,
+        canonical, echoes, flags, mapping_version, party_stream, party_key, point, customer_id, identity_hash,
+        judged_by, _,
     ) = cast("tuple[Any, ...]", row)  # fmt: skip
     canonical, echoes = canonical or {}, echoes or {}
     return Record(
@@ -149,6 +151,7 @@ def record_of(row: Row[Any]) -> Record:
         point=point,
         customer_id=customer_id,
         identity_hash=identity_hash,
+        judged_by=judged_by,
         fresh=False,
         stored=Stored(customer_id, canonical, echoes, occurred_at, deleted, payload, mapping_version, identity_hash),
     )
@@ -176,6 +179,7 @@ def _row(record: Record, now: datetime) -> dict[str, Any]:
         "point": record.point,
         "customer_id": record.customer_id,
         "identity_hash": record.identity_hash,
+        "judged_by": record.judged_by,
         "updated_at": now,
     }
 

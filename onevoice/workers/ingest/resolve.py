@@ -63,7 +63,7 @@ def resolve(loaded: Loaded, records: Sequence[Record], seen: Seen) -> Regrouping
             continue
         described, one = seen.of(record.canonical, record.type)
         if record.identity_hash != described:
-            record.identity_hash = described
+            record.identity_hash, record.judged_by = described, seen.model.version
             record.customer_id = record.customer_id or record.id
             record.touched = True
             changed[record.id] = record
