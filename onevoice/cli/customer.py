@@ -15,6 +15,7 @@ from onevoice.errors import RefusedError
 from onevoice.messages import RecordRef
 
 if TYPE_CHECKING:
+    from onevoice.master.explain import Lost
     from onevoice.workers.customers import CustomerExplanation, Customers, JudgementResult, PairExplanation
     from onevoice.workers.hub import Hub
 
@@ -199,9 +200,8 @@ def _show_explanation(found: "CustomerExplanation | PairExplanation") -> None:
         rows.append((value.path, _text(value.value), _origin(value.system, value.stream, value.key), value.rule))
         for lost in value.losers:
             origin = _origin(lost.ref.system, lost.ref.stream, lost.ref.key)
-            rows.append(
-                ("", Text(_text(lost.value), style="dim"), Text(origin, style="dim"), Text("lost", style="dim"))
-            )
+            told = (_text(lost.value), origin, f"lost{_validity(lost)}")
+            rows.append(("", *(Text(words, style="dim") for words in told)))
     table(["value", "", "from", "rule"], rows)
     for link in found.links:
         out.print()
@@ -210,6 +210,11 @@ def _show_explanation(found: "CustomerExplanation | PairExplanation") -> None:
         out.print()
         rows = [(j.id, j.verdict, j.a, j.b, j.actor, j.reason) for j in found.judgements]
         table(["judgement", "verdict", "record", "record", "by", "because"], rows)
+
+
+def _validity(lost: "Lost") -> str:
+    dates = [(word, day) for word, day in (("from", lost.valid_from), ("until", lost.valid_until)) if day]
+    return "".join(f", valid {word} {day}" for word, day in dates)
 
 
 def _show_pair(found: "PairExplanation") -> None:

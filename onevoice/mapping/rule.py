@@ -38,6 +38,7 @@ _STYLES = {
 }
 _WHOLE = frozenset({"name", "address"})
 _EPOCHS = frozenset({"epoch", "epoch-ms"})
+_READ_ONLY = frozenset({"valid_from", "valid_until"})  # they say when an entry holds; no golden record has them
 _CHOICES = {"direction": {"in", "out"}, "write": {"always", "if-empty", "never"}, "invalid": {"drop"}}
 _PERMISSIONS = {"denied", "allowed"}
 
@@ -160,6 +161,8 @@ def parse_rule(path: object, spec: object) -> Rule | FlagRule:
         raise RuleProblem(f"`{path}` is no canonical path: write `field`, `field.part` or `list[kind].part`")
     if target.slot and not target.leaf and not (isinstance(spec, dict) and _is_whole(spec)):
         raise RuleProblem(f"`{path}` names a whole entry: say `split` or `as: address`, or fill it part by part")
+    if target.leaf in _READ_ONLY and not (isinstance(spec, dict) and spec.get("direction") == "in"):
+        raise RuleProblem(f"`{path}` is read and never written back: say `direction: in`")
     if isinstance(spec, str):
         return Rule(target=target, source=spec)
     if not isinstance(spec, dict):

@@ -4,6 +4,7 @@ from onevoice.master.claims import Claim, Pin, claims_of
 from onevoice.master.explain import ValueRow, explain
 from onevoice.master.golden import Decision, Golden, golden, golden_values
 from onevoice.master.survivorship import Survivorship
+from onevoice.master.validity import in_force, turning_days
 
 __all__ = [
     "Claim",
@@ -16,4 +17,6 @@ __all__ = [
     "explain",
     "golden",
     "golden_values",
+    "in_force",
+    "turning_days",
 ]

@@ -3,7 +3,8 @@
 Takes a golden record, gives rows for a table. The one rule: every claim appears, the losing ones included.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,13 +23,16 @@ class Lost:
     ref: RecordRef
     time: datetime
     mapping_version: str
+    valid_from: str | None
+    valid_until: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueRow:
     """One golden value with its provenance.
 
-    `value` is None, and so is the provenance, where the record that won the attribute as a whole says nothing there.
+    `value` is None, and so is the provenance, where the record that won the attribute as a whole says nothing there, or
+    where no claim is in force.
     `pin` is the id of the pin that fixes the value; then there is no record that it comes from.
     """
 
@@ -44,11 +48,23 @@ class ValueRow:
     pin: UUID | None = None
 
 
-def explain(golden: Golden) -> tuple[ValueRow, ...]:
-    """Return one row a path, in order of path."""
+def explain(golden: Golden, not_in_force: Sequence[Claim] = ()) -> tuple[ValueRow, ...]:
+    """Return one row a path, in order of path.
+
+    Args:
+        golden: of the claims that are in force.
+        not_in_force: the others; they come last among those that lost.
+    """
     rows = [_row(path, decision) for path, decision in golden.decisions.items()]
-    rows += [_empty(path, losers) for path, losers in golden.left_out.items()]
-    return tuple(sorted(rows, key=lambda row: row.path))
+    rows += [
+        _empty(path, losers, "the record that won the rest says nothing here")
+        for path, losers in golden.left_out.items()
+    ]
+    found = {row.path: row for row in rows}
+    for claim in sorted(not_in_force, key=lambda claim: (claim.path, claim.ref)):
+        row = found.get(claim.path) or _empty(claim.path, (), "what was said holds not yet, or not any more")
+        found[claim.path] = replace(row, losers=(*row.losers, *_told((claim,))))
+    return tuple(found[path] for path in sorted(found))
 
 
 def _row(path: str, decision: Decision) -> ValueRow:
@@ -67,7 +83,7 @@ def _row(path: str, decision: Decision) -> ValueRow:
     )
 
 
-def _empty(path: str, losers: tuple[Claim, ...]) -> ValueRow:
+def _empty(path: str, losers: tuple[Claim, ...], rule: str) -> ValueRow:
     return ValueRow(
         path=path,
         value=None,
@@ -76,7 +92,7 @@ def _empty(path: str, losers: tuple[Claim, ...]) -> ValueRow:
         key=None,
         time=None,
         mapping_version=None,
-        rule="the record that won the rest says nothing here",
+        rule=rule,
         losers=_told(losers),
     )
 

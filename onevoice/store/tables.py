@@ -227,6 +227,15 @@ rejudging = Table(
     comment="changes of the model or of its settings, and how far they have reached all records",
 )
 
+turning_day = Table(
+    "turning_day",
+    metadata,
+    Column("record_id", Uuid, primary_key=True),
+    Column("day", Text, primary_key=True, comment="on which a value of the record begins or ends to hold: YYYY-MM-DD"),
+    Index(None, "day"),
+    comment="what to look at when the day moves as of which golden records hold",
+)
+
 judgement = Table(
     "judgement",
     metadata,

@@ -1,4 +1,4 @@
-"""What comes by the clock alone: prohibitions and grants that end, registers half told, the suppression list doubted.
+"""What comes by the clock alone: acts that end, values that begin or end, registers half told, the list doubted.
 
 Takes what was dealt with up to when, from the store. The one rule: whoever is late catches up, and two who sweep at
 once do nothing twice that would show.
@@ -14,9 +14,11 @@ from onevoice.consent import Gate
 from onevoice.consent.holdings import act_of
 from onevoice.consent.lists import Place, correct, wrong_places
 from onevoice.messages import Act
-from onevoice.store import INGEST, Store, keep_out, upsert
-from onevoice.store.tables import act, clock_mark
+from onevoice.store import INGEST, Store, keep_out
+from onevoice.store.tables import act
+from onevoice.workers.clock_mark import mark, marked
 from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.as_of import move_as_of
 from onevoice.workers.registers import Registers
 
 ENDED, LIST = "what ended", "suppression list"
@@ -35,7 +37,7 @@ class Clock:
     ingest: Ingest
 
     def sweep(self) -> int:
-        """Oblige the systems to what ended since the last sweep; once a day, hold the suppression list to the acts.
+        """Oblige the systems to what began or ended since the last sweep; daily, hold the suppression list to the acts.
 
         Returns how many acts ended.
         """
@@ -43,6 +45,7 @@ class Clock:
             if not one.told:
                 Registers(store=self.store, gate=self.gate, ingest=self.ingest).tell(one.register)
         ended = self._ended()
+        move_as_of(self.store, self.ingest, self.gate.clock().date())
         if self.due(LIST, LIST_EVERY):
             wrong = doubt_list(self.store, self.gate)
             if wrong:
@@ -107,14 +110,3 @@ def _ending(connection: Connection, gate: Gate, since: datetime | None, now: dat
 
 def _between(column: ColumnElement[datetime], after: datetime | None, until: datetime) -> ColumnElement[bool]:
     return column <= until if after is None else and_(column > after, column <= until)
-
-
-def marked(connection: Connection, name: str) -> datetime | None:
-    """Return up to when something by the clock was dealt with; None where it never was."""
-    found: datetime | None = connection.execute(select(clock_mark.c.at).where(clock_mark.c.name == name)).scalar()
-    return found
-
-
-def mark(connection: Connection, name: str, at: datetime) -> None:
-    """Note up to when something by the clock was dealt with."""
-    upsert(connection, clock_mark, [{"name": name, "at": at}], key=["name"], update=["at"])

@@ -19,6 +19,7 @@ from onevoice.workers.clock import Clock
 from onevoice.workers.delivery import Delivery
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.as_of import begin_as_of
 from onevoice.workers.links import Signing
 from onevoice.workers.model import load_model
 from onevoice.workers.relay import Relay
@@ -82,6 +83,7 @@ def open_hub(config: Config) -> Hub:
         store.create_tables()
     try:
         store.ping()
+        begin_as_of(store, gate.clock().date())
         bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
     except OnevoiceError:
         store.close()

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, select, text
 
 from onevoice.identity import JudgedPair, Limits, Model, group, identity_hash, profile
 from onevoice.mapping.paths import unflatten
-from onevoice.master import Survivorship, golden_values
+from onevoice.master import Survivorship, golden_values, in_force
 from onevoice.messages import PARTY_TYPES, RecordRef
 from onevoice.store import Store, rows_by_keys
 from onevoice.store.tables import customer, judgement, pair, source_record
+from onevoice.workers.ingest.as_of import as_of
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
@@ -181,9 +182,10 @@ def _wrong_values(
     rows = rows_by_keys(
         connection, customer, [customer.c.id, customer.c.golden], key=["id"], keys=[(c,) for c in customers]
     )
-    pins = pins_of(connection, customers)
+    pins, day = pins_of(connection, customers), as_of(connection)
     for row in sorted(rows, key=lambda r: r.id):
-        if row.golden != unflatten(golden_values(customer_claims(members[row.id]), policy, pins.get(row.id, ()))):
+        claims = in_force(customer_claims(members[row.id]), day)
+        if row.golden != unflatten(golden_values(claims, policy, pins.get(row.id, ()))):
             what = "its golden record is not what its claims give"
             yield Difference(kind="golden", subject=f"customer {row.id}", what=what)
 

@@ -21,12 +21,13 @@ from onevoice.identity import (
     profile,
 )
 from onevoice.identity.explain import WORDS
-from onevoice.master import Survivorship, ValueRow, explain, golden
+from onevoice.master import Survivorship, ValueRow, explain, golden, in_force
 from onevoice.messages import RecordRef
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import pair, record_key, source_record
 from onevoice.workers.customers.judgement import Judgement, standing_at
 from onevoice.workers.customers.view import members_of
+from onevoice.workers.ingest.as_of import as_of
 from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record
@@ -90,7 +91,10 @@ def explain_customer(connection: Connection, customer: UUID, policy: Survivorshi
         )
         for row in inside
     )
-    values = explain(golden(customer_claims(members), policy, pins_of(connection, [customer]).get(customer, ())))
+    claims, day = customer_claims(members), as_of(connection)
+    standing_claims = in_force(claims, day)
+    found = golden(standing_claims, policy, pins_of(connection, [customer]).get(customer, ()))
+    values = explain(found, [claim for claim in claims if claim not in standing_claims])
     return CustomerExplanation(id=customer, values=values, links=links, judgements=tuple(judgements))
 
 

@@ -12,7 +12,7 @@ from onevoice.decisions.outcome import standing
 from onevoice.errors import RefusedError
 from onevoice.store import Store
 from onevoice.store.tables import decision, outcome
-from onevoice.workers.clock import mark
+from onevoice.workers.clock_mark import mark
 
 ARMS = ("treated", "control")
 LEARNT = "outcomes counted"

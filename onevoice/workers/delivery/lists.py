@@ -20,7 +20,8 @@ from onevoice.sdk import ListWriter
 from onevoice.store import INGEST, Lease, Store, keep_out, upsert
 from onevoice.store.tables import delivered
 from onevoice.workers.catalog import Catalog
-from onevoice.workers.clock import ensure_list, mark
+from onevoice.workers.clock import ensure_list
+from onevoice.workers.clock_mark import mark
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, asked_wait, put_off
 from onevoice.workers.ingest.oblige import list_target
 from onevoice.workers.systems import Systems

@@ -24,6 +24,7 @@ from onevoice.workers.catalog import Catalog
 from onevoice.workers.drift import note_drift
 from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
+from onevoice.workers.ingest.as_of import note_turning_days
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import Customer, merge
@@ -182,6 +183,7 @@ class Ingest:
             here = records.setdefault(moved.ref, moved)
             here.customer_id, here.touched = moved.customer_id, True
         save_records(connection, [r for r in records.values() if r.touched], now=now)
+        note_turning_days(connection, parties)
         moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
         said, passed_on = [*acts, *accepted.gone], acts_at_moved_points(connection, parties)
         alone_or_two = holders_alone_or_two(connection, passed_on, self.gate, most=self.model.max_size)
@@ -224,6 +226,17 @@ class Ingest:
         merged = merge(Loaded(connection), concerned, self.survivorship, now=now)
         works = self._owing().to_customers(connection, merged, acts, doubted=customers)
         return request(connection, works, now=now, cause=None)
+
+    def age(self, connection: Connection, customers: Sequence[UUID]) -> None:
+        """Merge the customers anew after the day moved as of which golden records hold, and oblige the systems.
+
+        The caller keeps ingest out of the same transaction.
+        """
+        now = datetime.now(UTC)
+        merged = merge(Loaded(connection), customers, self.survivorship, now=now)
+        tell(connection, customer_events(merged, now=now))
+        changed = {c.id: c for c in merged.values() if c.changed}
+        request(connection, self._owing().to_customers(connection, changed, []), now=now, cause=None)
 
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.

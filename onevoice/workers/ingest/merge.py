@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import Connection, delete
 
 from onevoice.mapping.paths import flatten, unflatten
-from onevoice.master import Claim, Survivorship, claims_of, golden_values
+from onevoice.master import Claim, Survivorship, claims_of, golden_values, in_force
 from onevoice.messages import Json
 from onevoice.store import rows_by_keys, upsert
 from onevoice.store.tables import customer
+from onevoice.workers.ingest.as_of import as_of
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record
@@ -51,11 +52,12 @@ def merge(
         if record.customer_id is not None:
             grouped[record.customer_id].append(record)
     standing = _standing(connection, customers)
-    pins = pins_of(connection, grouped)
+    pins, day = pins_of(connection, grouped), as_of(connection)
     merged = {}
     rows = []
     for customer_id, members in grouped.items():
-        golden = unflatten(golden_values(customer_claims(members), policy, pins.get(customer_id, ())))
+        standing_claims = in_force(customer_claims(members), day)
+        golden = unflatten(golden_values(standing_claims, policy, pins.get(customer_id, ())))
         revision, before = standing.get(customer_id, (0, None))
         revision += golden != before
         merged[customer_id] = Customer(id=customer_id, members=members, golden=golden, before=before, revision=revision)

@@ -1,4 +1,4 @@
-"""Records name the model that judged them; a changed model reaches all of them in a job of its own."""
+"""Records name the model that judged them, and the days on which their values begin or end to hold."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,9 +54,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rejudging")),
         comment="changes of the model or of its settings, and how far they have reached all records",
     )
+    op.create_table(
+        "turning_day",
+        sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "day",
+            sa.Text(),
+            nullable=False,
+            comment="on which a value of the record begins or ends to hold: YYYY-MM-DD",
+        ),
+        sa.PrimaryKeyConstraint("record_id", "day", name=op.f("pk_turning_day")),
+        comment="what to look at when the day moves as of which golden records hold",
+    )
+    op.create_index("ix_turning_day_day", "turning_day", ["day"])
 
 
 def downgrade() -> None:
+    op.drop_table("turning_day")
     op.drop_table("rejudging")
     op.drop_index("ix_source_record_judged_by", "source_record")
     op.drop_column("source_record", "judged_by")
