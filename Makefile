@@ -88,12 +88,13 @@ test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a rea
 KILLS ?= 50
 SEED ?= 1
 .PHONY: chaos
-chaos: setup servers ## Kill parts of a running hub at random and count what is lost, twice or stuck; KILLS, SEED
-	.venv/bin/python -m tests.faults --kills $(KILLS) --seed $(SEED)
+chaos: setup servers ## Kill parts of a running hub at random and count what is lost, twice or stuck; KILLS, SEED, WITHOUT
+	.venv/bin/python -m tests.faults --kills $(KILLS) --seed $(SEED) $(if $(WITHOUT),--without $(WITHOUT))
 
 .PHONY: test-faults
-test-faults: setup servers ## The short form of chaos
+test-faults: setup servers ## The short form of chaos, and with each guard off
 	.venv/bin/python -m tests.faults --kills 10 --people 60
+	for guard in inbox lock; do .venv/bin/python -m tests.faults --kills 6 --people 60 --without $$guard; done
 
 .PHONY: test-systems
 test-systems: setup ## Run connectors and the walk against real third-party systems

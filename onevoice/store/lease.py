@@ -36,11 +36,11 @@ class Lease:
     def take(cls, store: Store, name: str, holder: str, *, seconds: float = 30.0) -> "Lease | None":
         """Take the lease if it is free, run out, or already ours; None while somebody else has it."""
         with store.transaction() as connection:
-            now = database_now(connection)
             row = connection.execute(_row(name)).one_or_none()
-            if row is None:
-                upsert(connection, lease_table, [_free(name, now)], key=["name"])  # two first takers may be at it
+            if row is None:  # two first takers may be at it
+                upsert(connection, lease_table, [_free(name, database_now(connection))], key=["name"])
                 row = connection.execute(_row(name)).one()
+            now = database_now(connection)  # the row may have been waited for
             if row.holder != holder and row.expires_at > now:
                 return None
             fence = row.fence if row.holder == holder and row.expires_at > now else row.fence + 1
@@ -54,18 +54,23 @@ class Lease:
     def hold(self, connection: Connection) -> None:
         """Prolong the lease inside the caller's transaction and keep others out until it ends.
 
+        PostgreSQL ends the transaction of a holder that does not stir in it for as long as the lease lasts.
+
         Raises:
             FencedError: somebody else has taken it since.
         """
         postgresql = connection.dialect.name == "postgresql"
         now: Any = func.clock_timestamp() if postgresql else database_now(connection)
         ours = (lease_table.c.fence == self.fence) & (lease_table.c.holder == self.holder)
-        prolonged = connection.execute(
+        prolong = (
             update(lease_table)
             .where((lease_table.c.name == self.name) & ours)
             .values(expires_at=now + timedelta(seconds=self.seconds))
         )
-        if prolonged.rowcount != 1:
+        if postgresql:
+            asleep = f"{self.seconds * 1000:.0f}ms"
+            prolong = prolong.returning(func.set_config("idle_in_transaction_session_timeout", asleep, True))
+        if connection.execute(prolong).rowcount != 1:
             raise FencedError(f"lease {self.name}: passed to another worker; this work is given up and done again")
 
     def release(self, store: Store) -> None:

@@ -23,7 +23,8 @@ from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.prepare import Incoming, Rejected
 
 BATCH = 1000
-LEASE_SECONDS = 20.0
+LEASE_SECONDS = 10.0
+"""A worker that is frozen keeps others from ingesting for so long."""
 IDLE_SECONDS = 0.05
 PAUSE_SECONDS = 1.0
 
@@ -72,24 +73,19 @@ class IngestLine:
 
     hub: Hub
     stop: Event
-    _urgent: Consumer = field(init=False)
-    _records: Consumer = field(init=False)
+    _consumers: tuple[Consumer, Consumer] | None = field(init=False, default=None)
     _ahead: ThreadPoolExecutor = field(init=False)
     _next: "Future[_Batch | None] | None" = field(init=False, default=None)
 
     def __enter__(self) -> Self:
-        self._urgent = self.hub.bus.consume(URGENT_QUEUE, prefetch=2 * BATCH)
-        self._records = self.hub.bus.consume(RECORDS_QUEUE, prefetch=3 * BATCH)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="prepare")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._give_back()
+        self._leave()
         self._ahead.shutdown()
-        self._urgent.close()
-        self._records.close()
 
     def run(self) -> None:
         """Work until told to stop.
@@ -100,7 +96,7 @@ class IngestLine:
         while not self.stop.is_set():
             lease = Lease.take(self.hub.store, INGEST, self.hub.worker, seconds=LEASE_SECONDS)
             if lease is None:
-                self._give_back()  # somebody else ingests: what waits here would wait in vain
+                self._leave()  # somebody else ingests: what waits here would wait in vain
                 self.stop.wait(PAUSE_SECONDS)
             else:
                 self._run_while_held(lease)
@@ -119,21 +115,22 @@ class IngestLine:
 
     def _take_next(self) -> _Batch | None:
         """Return the batch that was prepared meanwhile, and begin with the one after it."""
-        current = self._next or self._ahead.submit(self._prepare)
+        both = self._subscribe()
+        current = self._next or self._ahead.submit(self._prepare, *both)
         self._next = None
         batch = current.result()
         if batch is not None and not self.stop.is_set():
-            self._next = self._ahead.submit(self._prepare)
+            self._next = self._ahead.submit(self._prepare, *both)
         return batch
 
-    def _prepare(self) -> _Batch | None:
-        urgent = self._urgent.take(BATCH, 0.0)
-        records = self._records.take(BATCH, 0.0 if urgent else IDLE_SECONDS)
+    def _prepare(self, of_urgent: Consumer, of_records: Consumer) -> _Batch | None:
+        urgent = of_urgent.take(BATCH, 0.0)
+        records = of_records.take(BATCH, 0.0 if urgent else IDLE_SECONDS)
         if not urgent and not records:
             return None
         both = (
-            _Lane(consumer=self._urgent, deliveries=urgent, urgent=True),
-            _Lane(consumer=self._records, deliveries=records, urgent=False),
+            _Lane(consumer=of_urgent, deliveries=urgent, urgent=True),
+            _Lane(consumer=of_records, deliveries=records, urgent=False),
         )
         suspects = tuple(one for lane in both for one in lane.suspects())
         taken = tuple(fresh for lane in both if (fresh := lane.fresh()).deliveries)
@@ -203,6 +200,19 @@ class IngestLine:
                 self._take_apart(lane, half, lease, cause)
             else:
                 lane.consumer.ack(half)
+
+    def _subscribe(self) -> tuple[Consumer, Consumer]:
+        """Return the consumers of both lanes; only who holds the lease has any, else half of all would wait here."""
+        if self._consumers is None:
+            urgent = self.hub.bus.consume(URGENT_QUEUE, prefetch=2 * BATCH)
+            self._consumers = urgent, self.hub.bus.consume(RECORDS_QUEUE, prefetch=3 * BATCH)
+        return self._consumers
+
+    def _leave(self) -> None:
+        self._give_back()
+        consumers, self._consumers = self._consumers, None
+        for consumer in consumers or ():
+            consumer.close()
 
     def _give_back(self) -> None:
         """Return to its queue what was prepared ahead and will not be committed here."""

@@ -1,11 +1,11 @@
-"""The independent checker: compares what each system's own store holds with what the hub's store holds.
+"""The independent checker: compares what each system's own store holds with what the hub's store holds and has told.
 
 It shares no code with the hub: sqlite3, psycopg and SQL alone. It takes the state at rest and counts
 
 - lost: a record in a system that the hub has not, or has in an older version; a "do not call" whose number the loaded
-  list of the call centre lacks;
-- twice: a wish not to be called that the hub holds more than once, an entry that stands twice on the loaded list (the
-  hub's own table keeps it from holding a record twice);
+  list of the call centre lacks; an interaction that nobody was told of;
+- twice: a wish not to be called that the hub holds more than once, an entry that stands twice on the loaded list, an
+  interaction that was told twice as another event (the hub's own table keeps it from holding a record twice);
 - stuck: what is still owed or waits in quarantine when the time to settle is over.
 
 The ERP's version is an address, the call centre's records never change. It cannot see an identical write that went out
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from typing import Any
 
 import psycopg
 
+Event = tuple[str, Any]
+"""Type and data of an event."""
 Version = tuple[str, str, str, str]
 """System, stream, key and the system's own version."""
 
@@ -35,12 +38,23 @@ class Verdict:
     twice: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.lost or self.twice or self.stuck)
+
     def line(self, kills: int) -> str:
         return f"kills={kills} lost={len(self.lost)} twice={len(self.twice)} stuck={len(self.stuck)}"
 
 
-def check(company: Path, erp: str, hub: str) -> Verdict:
-    """Return the verdict; `erp` and `hub` are libpq URLs, `company` is the folder of the systems' own stores."""
+def check(company: Path, erp: str, hub: str, told: Sequence[Event]) -> Verdict:
+    """Return the verdict.
+
+    Args:
+        company: the folder of the systems' own stores.
+        erp, hub: libpq URLs.
+        told: every event that the hub published, each id once.
+    """
     with psycopg.connect(hub) as connection:
         known = {row[:3]: row for row in _rows(connection, KNOWN)}
         verdict = Verdict()
@@ -51,6 +65,11 @@ def check(company: Path, erp: str, hub: str) -> Verdict:
         verdict.lost += [f"list entry of {entry}" for entry in _unlisted(company)]
         verdict.twice += [" ".join(map(str, row)) for row in _rows(connection, DOUBLED)]
         verdict.twice += _listed_twice(company)
+        records = [data["record"] for kind, data in told if kind == RECORDED]
+        heard = Counter(f"{one['system']} {one['stream']} {one['key']}" for one in records)
+        spoken = [" ".join(row) for row in _rows(connection, SPOKEN)]
+        verdict.lost += [f"event of {record}" for record in spoken if record not in heard]
+        verdict.twice += [f"event of {record}" for record, times in heard.items() if times > 1]
         for statement in OPEN:
             verdict.stuck += [" ".join(map(str, row)) for row in _rows(connection, statement)]
         return verdict
@@ -61,6 +80,8 @@ KNOWN = """
            case system when 'erp' then coalesce(payload->>'email', '') when 'callcentre' then '' else sequence end
     from source_record
 """
+RECORDED = "onevoice.interaction.recorded.v1"
+SPOKEN = "select system, stream, key from source_record where type = 'interaction' and not deleted"
 DOUBLED = """
     select source_system, source_stream, source_key, count(*) from act
     where superseded_at is null and source_stream = 'do_not_call'

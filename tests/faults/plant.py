@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -21,11 +22,14 @@ from onevoice.testing.servers.process import Launch, ServerProcess
 from samples.demo.stack import Stack
 from samples.server import PROJECT
 from tests.faults.line import TROUBLES, Line
+from tests.faults.post import Post
 
 HUB: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest",),
+    "second ingest": ("ingest",),
     "relay": ("relay",),
     "delivery": ("delivery",),
+    "second delivery": ("delivery",),
     "doors": ("api", "schedule"),
 }
 CARRIERS = {"broker": "rabbit", "database": "postgres"}
@@ -33,14 +37,24 @@ SYSTEMS = ("crm", "shop", "callcentre")
 LINES = {"crm line": "crm", "erp line": "erp", "shop line": "shop"}
 VICTIMS = (*HUB, *CARRIERS, *SYSTEMS, *LINES)
 DOWN_SECONDS = 1.5
+FROZEN = 0.2
+"""Share of a hub's part that stops and goes on, instead of being killed: what it held has passed to others by then."""
+FROZEN_SECONDS = (5.0, 25.0)
 TROUBLE_SECONDS = (0.5, 3.0)
 
 
 class Plant:
-    """Starts everything at `with`; `kill` ends one victim as a crash would and starts it again."""
+    """Starts everything at `with`; `hurt` troubles one part of it and mends that again.
 
-    def __init__(self, folder: Path, *, people: int, seed: int) -> None:
+    Args:
+        without: the guard that the hub runs without (`tests.faults.hub`), or `none`.
+    """
+
+    def __init__(self, folder: Path, *, people: int, seed: int, without: str) -> None:
         self.stack = Stack(folder, "real", people, seed, poll="500ms")
+        self.post: Post
+        self._seed = seed
+        self._without = without
         self._hub: dict[str, ServerProcess] = {}
         self._lines: dict[str, Line] = {}
         self._exit = ExitStack()
@@ -51,6 +65,7 @@ class Plant:
             self._put_lines_between()
             self.stack.onevoice("db", "upgrade")
             self.stack.onevoice("init")
+            self.post = self._exit.enter_context(Post(self.stack.servers["rabbit"].url(), self._seed))
             for name in HUB:
                 self._start(name)
         except BaseException:
@@ -64,9 +79,9 @@ class Plant:
         self._end()
 
     def hurt(self, victim: str, chance: random.Random) -> str:
-        """Kill with SIGKILL, leave it down for a moment, start it again on the same data; or let a line be in trouble.
+        """Kill with SIGKILL, leave it down for a moment, start it again on the same data.
 
-        Returns what was done to it.
+        A line is in trouble instead; a part of the hub may be frozen. Returns what was done to it.
         """
         if victim in self._lines:
             trouble = chance.choice(TROUBLES)
@@ -74,6 +89,12 @@ class Plant:
             time.sleep(chance.uniform(*TROUBLE_SECONDS))
             self._lines[victim].mend()
             return trouble
+        if victim in HUB and chance.random() < FROZEN:
+            frozen = self._hub[victim].pid
+            os.kill(frozen, signal.SIGSTOP)
+            time.sleep(chance.uniform(*FROZEN_SECONDS))
+            os.kill(frozen, signal.SIGCONT)
+            return "frozen"
         self._part(victim, "kill")()
         time.sleep(chance.uniform(0, DOWN_SECONDS))
         if victim in HUB:
@@ -101,9 +122,10 @@ class Plant:
 
     def _start(self, name: str) -> None:
         roles = [word for role in HUB[name] for word in ("--role", role)]
+        run = ["run", *roles, "--config", str(self.stack.config)]
         self._hub[name] = ServerProcess(
             Launch(
-                command=[sys.executable, "-m", "onevoice", "run", *roles, "--config", str(self.stack.config)],
+                command=[sys.executable, "-m", "tests.faults.hub", self._without, *run],
                 env=dict(os.environ),
                 folder=PROJECT,
                 log=self.stack.directory / "hub" / f"{name}.log",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -30,7 +31,8 @@ SYSTEMS = {
     ),
 }
 STORE = (
-    "create table source_record (system text, stream text, key text, sequence text, payload jsonb)",
+    """create table source_record (system text, stream text, key text, sequence text, payload jsonb,
+                                   type text default 'person', deleted boolean default false)""",
     """create table act (source_system text, source_stream text, source_key text, channel text, purpose text,
                          superseded_at timestamptz)""",
     "create table obligation (system text, lane text, stream text, target text, state text)",
@@ -39,6 +41,7 @@ STORE = (
     "insert into customers values ('K1', 'a@example.com')",
     "insert into source_record values ('shop', 'customers', '7', 'v2', '{}'), ('crm', 'Contact', '003A', 'v1', '{}')",
     "insert into source_record values ('callcentre', 'do_not_call', 'D1', 'x', '{}')",
+    "insert into source_record values ('shop', 'orders', '5', 'x', '{}', 'interaction')",
     """insert into source_record values ('erp', 'customers', 'K1', 'x', '{"email": "a@example.com"}')""",
     "insert into act values ('callcentre', 'do_not_call', 'D1', 'phone', 'marketing')",
     "insert into obligation values ('crm', 'record', 'Contact', '003A', 'verified')",
@@ -51,6 +54,7 @@ class Stores:
 
     folder: Path
     url: str
+    told: list[tuple[str, Any]] = field(default_factory=list)
 
     def file(self, name: str, *statements: str) -> None:
         (self.folder / name).parent.mkdir(exist_ok=True)
@@ -63,8 +67,11 @@ class Stores:
             for statement in statements:
                 connection.execute(statement)  # type: ignore[call-overload]
 
+    def tell(self, *kinds: str) -> None:
+        self.told.extend((kind, {"record": {"system": "shop", "stream": "orders", "key": "5"}}) for kind in kinds)
+
     def verdict(self) -> Verdict:
-        return check(self.folder, self.url, self.url)
+        return check(self.folder, self.url, self.url, self.told)
 
 
 @pytest.fixture
@@ -73,6 +80,7 @@ def stores(tmp_path: Path, pg_url: str) -> Stores:
     for name, statements in SYSTEMS.items():
         made.file(name, *statements)
     made.store(*STORE)
+    made.tell("onevoice.interaction.recorded.v1", "onevoice.customer.created.v1")
     return made
 
 
@@ -89,6 +97,8 @@ SHOP, CENTRE = "shop/shop.sqlite", "callcentre/callcentre.sqlite"
         (lambda s: s.file(CENTRE, "delete from suppression"), "lost=1 twice=0 stuck=0"),
         (lambda s: s.store("insert into act select * from act"), "lost=0 twice=1 stuck=0"),
         (lambda s: s.file(CENTRE, "insert into suppression select * from suppression"), "lost=0 twice=1 stuck=0"),
+        (lambda s: s.told.clear(), "lost=1 twice=0 stuck=0"),
+        (lambda s: s.tell("onevoice.interaction.recorded.v1"), "lost=0 twice=1 stuck=0"),
         (lambda s: s.store("update obligation set state = 'sent'"), "lost=0 twice=0 stuck=1"),
         (
             lambda s: s.store("insert into quarantine values ('crm', 'Contact', 'x', 'mapping')"),

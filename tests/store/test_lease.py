@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
-from onevoice.errors import FencedError
-from onevoice.store import Lease, Store
+from onevoice.errors import FencedError, TransientError
+from onevoice.store import Lease, Store, open_store
+from onevoice.store.migrate import upgrade
 from onevoice.store.tables import lease as lease_table
 from onevoice.store.tables import worker
 
@@ -134,3 +136,21 @@ def test_the_very_first_take_by_many_at_once_gives_one_holder(store: Store) -> N
         thread.join(20)
     assert len(answers) == 8
     assert len([answer for answer in answers if answer is not None]) == 1
+
+
+def test_who_falls_asleep_inside_a_transaction_keeps_the_lease_no_longer_than_it_lasts(pg_url: str) -> None:
+    upgrade(pg_url)
+    store = open_store(pg_url)
+    asleep = Lease.take(store, "ingest", "one", seconds=0.3)
+    assert asleep is not None
+    with pytest.raises(TransientError):
+        sleep_under(asleep, store, meanwhile=lambda: taken(store, "two"))
+    store.close()
+
+
+def sleep_under(lease: Lease, store: Store, *, meanwhile: Callable[[], Lease]) -> None:
+    """Do what somebody else does meanwhile inside the transaction, and go on as if nothing had been."""
+    with store.transaction() as connection:
+        lease.hold(connection)
+        assert meanwhile().fence > lease.fence  # waited for the row until the database ended the sleeper's session
+        connection.execute(select(worker))

@@ -11,6 +11,7 @@ import pytest
 
 from onevoice.bus import RECORDS_QUEUE, Delivery
 from onevoice.errors import TransientError
+from onevoice.store import INGEST, Lease
 from onevoice.store import tables as t
 from onevoice.workers.ingest_line import IngestLine
 from tests.workers.fakes import delivery_of
@@ -57,11 +58,13 @@ class FakeHub:
     records: FakeConsumer
     urgent: FakeConsumer = field(default_factory=lambda: FakeConsumer([]))
     worker: str = "test"
+    subscribed: int = 0
 
     def __post_init__(self) -> None:
         self.store, self.ingest, self.bus = self.walk.store, self.walk.ingest, self
 
     def consume(self, queue: str, *, prefetch: int) -> FakeConsumer:
+        self.subscribed += 1
         return self.records if queue == RECORDS_QUEUE else self.urgent
 
 
@@ -140,6 +143,26 @@ def test_the_stop_gives_back_what_was_prepared_ahead(walk: Walk, monkeypatch: py
     assert keys(walk) == {"001", "002"}
     assert tags(consumer.acked) == [1, 2]
     assert sorted(tags([*consumer.requeued, *consumer.waiting])) == [3, 4]
+
+
+def test_who_waits_for_the_lease_keeps_nothing_from_its_holder(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk.lease.release(walk.store)
+    holder = Lease.take(walk.store, INGEST, "other")
+    assert holder is not None
+    stop = Event()
+    consumer = FakeConsumer(contacts(1), idle=stop.set)
+    hub = FakeHub(walk, consumer)
+    while_waiting = []
+
+    def wait(_seconds: float) -> None:
+        while_waiting.append(hub.subscribed)
+        holder.release(walk.store)
+
+    monkeypatch.setattr(stop, "wait", wait)
+    with IngestLine(hub, stop) as line:  # type: ignore[arg-type]
+        line.run()
+    assert while_waiting == [0]
+    assert tags(consumer.acked) == [1]
 
 
 def test_what_was_handed_out_before_is_taken_one_by_one(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,9 @@ from onevoice.bus.topology import EVENTS_EXCHANGE, IN_EXCHANGE, URGENT_EXCHANGE,
 from onevoice.errors import ConfigurationError, OperatorError, TransientError
 from onevoice.messages import Envelope, Event, Work
 
-HEARTBEAT_SECONDS = 30
+HEARTBEAT_SECONDS = 10
+"""After two that were missed the broker hands out again what a frozen worker has fetched."""
+BLOCKED_SECONDS = 30
 _SHORT_TEXT_BYTES = 255
 
 
@@ -128,7 +130,7 @@ def _parameters(url: str) -> pika.URLParameters:
         raise ConfigurationError("bus.url: write amqp://user:password@host:5672/vhost") from None
     if parameters.heartbeat is None:
         parameters.heartbeat = HEARTBEAT_SECONDS
-    parameters.blocked_connection_timeout = HEARTBEAT_SECONDS
+    parameters.blocked_connection_timeout = BLOCKED_SECONDS
     parameters.socket_timeout = ANSWER_SECONDS
     parameters.stack_timeout = 2 * ANSWER_SECONDS
     return parameters
