@@ -26,6 +26,10 @@ class TransientError(OnevoiceError):
         self.retry_after = retry_after
 
 
+class PausedError(TransientError):
+    """The system failed several times in a row and is left alone for a moment: nothing was attempted."""
+
+
 class FencedError(TransientError):
     """The lease passed to somebody else while the work was under way: give up what was done and start again."""
 

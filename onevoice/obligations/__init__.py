@@ -15,6 +15,7 @@ from onevoice.obligations.ledger import (
     request,
     spread,
     take_due,
+    wake,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "request",
     "spread",
     "take_due",
+    "wake",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, update
 
 from onevoice.messages import Lane, Work
 from onevoice.store import give_notice, rows_by_keys, update_rows, upsert
@@ -82,15 +82,16 @@ def take_due(
 ) -> list[Work]:
     """Return works of the lanes whose time has come, suppressions first, and hide them for a while from other relays.
 
-    Systems that are parked wait.
+    Systems that are parked or paused wait.
 
     One that was sent and whose time has run out is due again: whoever took it on is gone.
     """
+    waits = or_(system_state.c.parked, system_state.c.paused_until > now)
     statement = (
         select(*(obligation.c[name] for name in KEY))
         .where(obligation.c.next_attempt_at <= now)
         .where(obligation.c.lane.in_([lane.value for lane in lanes]))
-        .where(obligation.c.system.not_in(select(system_state.c.system).where(system_state.c.parked)))
+        .where(obligation.c.system.not_in(select(system_state.c.system).where(waits)))
         .order_by(obligation.c.lane.desc(), obligation.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -184,6 +185,12 @@ def put_back(connection: Connection, dues: Sequence[Due], *, reason: str, until:
     """Make due again at `until` what was not attempted at all; it is no failure and no later wait grows by it."""
     change = {"state": "due", "next_attempt_at": until, "last_error": reason}
     update_rows(connection, obligation, [_as_taken(due) | change for due in dues], key=_TAKEN)
+
+
+def wake(connection: Connection, system: str, *, now: datetime) -> None:
+    """Make due now what a system is owed and was tried in vain, since it is back; no wait grows from before."""
+    waits = and_(obligation.c.system == system, obligation.c.state == "due", obligation.c.attempts > 0)
+    connection.execute(update(obligation).where(waits).values(next_attempt_at=now, announced_until=None, attempts=0))
 
 
 def backlog(connection: Connection) -> list[Row[Any]]:

@@ -65,6 +65,7 @@ system_state = Table(
     Column("last_error", Text),
     Column("last_error_at", UtcDateTime),
     Column("failures", Integer, nullable=False),
+    Column("paused_until", UtcDateTime, comment="it failed again and again, and is not written to before"),
 )
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from onevoice.errors import ConfigurationError, OnevoiceError, OperatorError
 from onevoice.store.tables import stream_state
 from onevoice.workers.hub import Hub
+from onevoice.workers.systems import READ
 
 log = structlog.get_logger("onevoice")
 
@@ -39,14 +40,17 @@ class Schedule:
             stop.wait(self.hub.config.systems[self.system].poll_seconds)
 
     def poll(self, stop: Event) -> None:
-        """Read every stream that is polled; a parked system is left alone.
+        """Read every stream that is polled; one that is parked or paused is left alone.
 
         Raises:
             ConfigurationError: the system cannot be read.
         """
         for stream in self.hub.catalog.streams_of(self.system):
-            if stream.polled and not stop.is_set() and self.system not in self.hub.systems.parked():
+            if stream.polled and not stop.is_set() and self._lets_in():
                 self._read(stream.name)
+
+    def _lets_in(self) -> bool:
+        return not self.hub.systems.is_paused(self.system, READ) and self.system not in self.hub.systems.parked()
 
     def _read(self, stream: str) -> None:
         let_in = not self._reconcile_due(stream) or self._attempted(stream, self._reconcile)

@@ -4,7 +4,7 @@ The callers are the built-in scheduler, Airflow and the command line. The cursor
 confirmed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, select
 
 from onevoice.contracts import Mode
 from onevoice.errors import ConfigurationError, RefusedError
-from onevoice.messages import Json, SourceRecord
-from onevoice.sdk import Reader
+from onevoice.messages import Json
+from onevoice.sdk import Page, Reader
 from onevoice.store import Lease, Store, upsert
 from onevoice.store.tables import source_record, stream_state
 from onevoice.workers.door import Door
 from onevoice.workers.drift import has_drifted
-from onevoice.workers.systems import Systems
+from onevoice.workers.systems import READ, Systems
 
 LEASE_SECONDS = 60.0
 DELETE_THRESHOLD = 0.05
@@ -84,10 +84,9 @@ class Sync:
         if lease is None:
             return SyncReport(system=system, stream=stream, busy=True)
         try:
-            with self.systems.contact(system):
-                if from_start:
-                    return self._enumerate(reader, system, stream, lease, approved, progress)
-                return self._read(reader, system, stream, lease, progress)
+            if from_start:
+                return self._enumerate(reader, system, stream, lease, approved, progress)
+            return self._read(reader, system, stream, lease, progress)
         finally:
             lease.release(self.store)
 
@@ -105,7 +104,7 @@ class Sync:
     def _read(self, reader: Reader, system: str, stream: str, lease: Lease, progress: Progress | None) -> SyncReport:
         cursor = self._begin(system, stream, lease)
         read = published = 0
-        for page in reader.read(stream, cursor):
+        for page in self._pages(reader, system, stream, cursor):
             read += len(page.records)
             news = self.door.publish(system, page.records, initial=cursor is None)
             published += news
@@ -118,13 +117,23 @@ class Sync:
         self._note(system, stream, lease, dict.fromkeys(done, now))
         return SyncReport(system=system, stream=stream, read=read, published=published)
 
+    def _pages(self, reader: Reader, system: str, stream: str, cursor: Json | None) -> Iterator[Page]:
+        """Yield the pages; only reading itself is contact with the system, what becomes of a page is not."""
+        pages = reader.read(stream, cursor)
+        while True:
+            with self.systems.contact(system, READ):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
     def _enumerate(
         self, reader: Reader, system: str, stream: str, lease: Lease, approved: bool, progress: Progress | None
     ) -> SyncReport:
         self._begin(system, stream, lease)
         read = published = 0
         seen: set[str] = set()
-        for page in reader.read(stream, None):
+        for page in self._pages(reader, system, stream, None):
             read += len(page.records)
             news = self.door.publish(system, page.records)
             published += news
@@ -162,7 +171,8 @@ class Sync:
         if self.door.catalog.stream(system, stream).also:
             held = {key for key in held if "#" not in key}  # what a record gives besides itself comes and goes with it
         absent = sorted(held - seen)
-        gone: list[SourceRecord] = [r for r in reader.readback(stream, absent) if r.deleted] if absent else []
+        with self.systems.contact(system, READ):
+            gone = [r for r in reader.readback(stream, absent) if r.deleted] if absent else []
         if not approved and len(gone) > max(1, int(len(held) * DELETE_THRESHOLD)):
             raise RefusedError(
                 f"system {system}, stream {stream}: {len(gone)} of {len(held)} records are gone, more than "

@@ -6,19 +6,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Update, select, update
 
 from onevoice.config import Config, Secret
-from onevoice.errors import ConfigurationError, OperatorError, RefusedError, TransientError
+from onevoice.errors import ConfigurationError, OperatorError, PausedError, RefusedError, TransientError
+from onevoice.obligations import wake
 from onevoice.sdk import Connector, Settings
 from onevoice.sdk.discovery import build, check_settings
 from onevoice.store import Store, upsert
 from onevoice.store.tables import system_state
+from onevoice.workers.breaker import Breaker
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.fault import place_of
+from onevoice.workers.outbox import event, tell
 
+READ, WRITE = "read", "write"
+"""The two ways to speak to a system; one may fail while the other goes well."""
 NOTED_EVERY = timedelta(seconds=1)
 
 log = structlog.get_logger("onevoice")
@@ -91,6 +97,7 @@ class Systems:
     _retired: dict[str, list[Connector]] = field(default_factory=dict)
     _contacts: Counter[str] = field(default_factory=Counter)
     _noted_good: dict[str, datetime] = field(default_factory=dict)
+    _breakers: dict[tuple[str, str], Breaker] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def connector(self, system: str, purpose: str) -> Connector:
@@ -107,27 +114,48 @@ class Systems:
             return found
 
     @contextmanager
-    def contact(self, system: str) -> Iterator[None]:
+    def contact(self, system: str, way: str) -> Iterator[None]:
         """Note how contact with a system went; one that does not let us in is parked until a person resumes it.
 
+        Args:
+            way: `READ` or `WRITE`.
+
         Raises:
+            PausedError: it failed again and again this way, and is left alone for a moment; the block did not run.
             OperatorError, TransientError, RefusedError: as the block raised them.
         """
         with self._lock:
-            self._contacts[system] += 1
+            breaker = self._breakers.setdefault((system, way), Breaker(self.config.retry_seconds))
+            left = breaker.paused_for(self.clock())
+            self._contacts[system] += not left
+        if left:
+            raise PausedError(f"system {system}: failed again and again; left alone for {left:.0f} s", retry_after=left)
         try:
             yield
         except OperatorError as error:
             self._forget(system)
-            self._note(system, str(error), parked=True)
+            self.park(system, str(error))
             raise
-        except (TransientError, RefusedError) as error:
+        except TransientError as error:
+            with self._lock:
+                until = breaker.failed(self.clock(), retry_after=error.retry_after)
+            self._note(system, str(error), paused_until=until if way == WRITE else None)
+            raise
+        except RefusedError as error:
             self._note(system, str(error))
             raise
         else:
-            self._note(system, None)
+            with self._lock:
+                breaker.succeeded()
+            self._note(system, None, back=way == WRITE)
         finally:
             self._end_contact(system)
+
+    def is_paused(self, system: str, way: str) -> bool:
+        """Return whether contact would be refused now, since it failed again and again."""
+        with self._lock:
+            breaker = self._breakers.get((system, way))
+            return breaker is not None and bool(breaker.paused_for(self.clock()))
 
     def parked(self) -> set[str]:
         """Return the systems that wait for a person."""
@@ -142,12 +170,23 @@ class Systems:
             return reason
 
     def park(self, system: str, reason: str) -> None:
-        """Leave a system alone until a person resumes it."""
+        """Leave a system alone until a person resumes it; whoever listens is told once."""
+        with self.store.transaction() as connection:
+            upsert(connection, system_state, [_unknown(system)], key=["system"])
+            statement = select(system_state.c.parked).where(system_state.c.system == system).with_for_update()
+            news = not connection.execute(statement).scalar_one()
+            if news:
+                tell(connection, [event("system.parked", system, {"system": system, "reason": reason}, now=utc_now())])
+        if news:
+            log.error("system_parked", system=system, reason=reason)
         self._note(system, reason, parked=True)
 
     def resume(self, system: str) -> None:
         """Take a system out of parking, as a person asked."""
-        self._note(system, None, parked=False)
+        with self._lock:
+            for breaker in [self._breakers[key] for key in self._breakers if key[0] == system]:
+                breaker.succeeded()
+        self._note(system, None, parked=False, back=True)
 
     def close(self) -> None:
         """Give back all connections."""
@@ -170,25 +209,41 @@ class Systems:
             done = self._retired.pop(system, []) if not self._contacts[system] else []
         _close(done)
 
-    def _note(self, system: str, error: str | None, *, parked: bool | None = None) -> None:
-        """Take down the end of a contact; `parked` is left as it stands unless it is given."""
+    def _note(
+        self,
+        system: str,
+        error: str | None,
+        *,
+        parked: bool | None = None,
+        paused_until: datetime | None = None,
+        back: bool = False,
+    ) -> None:
+        """Take down the end of a contact; `parked` is left as it stands unless it is given.
+
+        Args:
+            paused_until: until when it is not to be written to.
+            back: it was written to, which ends a pause.
+        """
         now = utc_now()
         if not self._is_worth_a_note(system, now, good=error is None and parked is None):
             return
-        row = {
-            "system": system,
+        row = _unknown(system) | {
             "parked": bool(parked),
             "reason": error if parked else None,
             "last_contact_at": None if error else now,
             "last_error": error,
             "last_error_at": now if error else None,
             "failures": 1 if error else 0,
+            "paused_until": paused_until,
         }
         columns = ["last_error", "last_error_at"] if error else ["last_contact_at"]
         columns += [] if parked is None else ["parked", "reason"]
+        columns += [] if paused_until is None else ["paused_until"]
         failures = "system_state.failures + 1" if error else "0"
         with self.store.transaction() as connection:
             upsert(connection, system_state, [row], key=["system"], update=columns, expressions={"failures": failures})
+            if back and connection.execute(_end_pause(system)).rowcount:
+                wake(connection, system, now=now)
 
     def _is_worth_a_note(self, system: str, now: datetime, *, good: bool) -> bool:
         """One good contact after another is noted now and then; a change, always."""
@@ -209,6 +264,16 @@ def _close(connectors: Sequence[Connector]) -> None:
             connector.close()
         except Exception as error:  # noqa: BLE001 - it is given up either way; its text may hold values
             log.warning("connector_not_closed", error=type(error).__name__, at=place_of(error))
+
+
+def _unknown(system: str) -> dict[str, Any]:
+    """The row of a system that nothing is known of yet."""
+    return {str(column.name): None for column in system_state.c} | {"system": system, "parked": False, "failures": 0}
+
+
+def _end_pause(system: str) -> Update:
+    paused = (system_state.c.system == system) & system_state.c.paused_until.is_not(None)
+    return update(system_state).where(paused).values(paused_until=None)
 
 
 def parked_systems(connection: Connection) -> set[str]:

@@ -9,10 +9,12 @@ from onevoice import errors
 from onevoice.api import problem
 from onevoice.cli.app import EXIT_CODES
 from scripts.docs.markdown import code, first_line, page, table
+from scripts.docs.troubles import trouble_rows
 
 _EFFECT = {
     "ConfigurationError": "nothing starts; the text names the key and what to write",
     "TransientError": "tried again: a message goes back to its queue, an obligation is due again after a growing wait",
+    "PausedError": "no contact is made before the pause is over; no attempt is counted, and others go on",
     "FencedError": "what was done under the lease is given up; whoever holds it now does it",
     "RecordError": "that one record goes to quarantine, its neighbours go on; in a delivery it is in doubt",
     "OperatorError": "the system is parked until `onevoice system resume`; what it is owed stays owed",
@@ -45,6 +47,12 @@ def errors_page() -> str:
         "the record where they are known, and the next step; none holds personal data. Answers over HTTP are RFC 9457 "
         "problem documents.",
         table(["class", "meaning", "what the hub does", "exit code", "HTTP"], rows),
+        "## What comes back from a system",
+        "Connectors make these of what a system or its line does. What a connector or the hub itself fails on in any "
+        "other way (a Python error) is a defect over one record: one that comes in goes to quarantine, one that is "
+        "written is in doubt, and both name the kind of error and the line, never its text. A loop goes on after a "
+        "second.",
+        table(["protocol", "what comes back", "becomes"], trouble_rows()),
     )
 
 

@@ -16,6 +16,7 @@ from onevoice.obligations import request
 from onevoice.store import tables as t
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.ingest.merge import merge
+from onevoice.workers.systems import WRITE
 from tests.workers.fakes import failure, outcome
 from tests.workers.walk import CRM, ERP, SHOP, Walk, crm, do_not_call, erp
 
@@ -338,12 +339,12 @@ def test_a_system_that_does_not_let_us_in_is_parked_and_caught_up_suppressions_f
 
 
 def test_only_a_person_takes_a_system_out_of_parking(pair: Walk) -> None:
-    with pytest.raises(OperatorError), pair.systems.contact("crm"):
+    with pytest.raises(OperatorError), pair.systems.contact("crm", WRITE):
         raise OperatorError("system crm: the password was refused")
-    with pytest.raises(TransientError), pair.systems.contact("crm"):
+    with pytest.raises(TransientError), pair.systems.contact("crm", WRITE):
         raise TransientError("system crm: no answer")
     assert pair.systems.parked() == {"crm"}
-    with pair.systems.contact("crm"):
+    with pair.systems.contact("crm", WRITE):
         pass
     assert pair.systems.parked() == {"crm"}
     pair.systems.resume("crm")
@@ -485,6 +486,37 @@ def test_waiting_for_the_last_write_to_come_back_is_no_failed_attempt(pair: Walk
         deliver_unheard()
     assert len(pair.crm.writes) == 1
     assert (pair.obligation("crm").state, pair.obligation("crm").attempts) == ("due", 0)
+
+
+def test_a_system_that_fails_again_and_again_is_left_alone_and_then_caught_up_at_once(pair: Walk) -> None:
+    silent = failure(TransientError("system crm: no answer"))
+    pair.crm.answers = [silent] * 3
+    for _ in range(2):
+        pair.deliver()
+        pair.hurry()
+    pair.deliver()
+    assert len(pair.crm.writes) == 3
+    owed = pair.obligation("crm")
+    assert owed.attempts == 3
+
+    pair.arrive("shop", "customers", pair.shop.change("1", accepts_phone_marketing=False))
+    assert all(work.system != "crm" for work in pair.deliver())  # not even announced
+    announced = Work(system="crm", lane=Lane.SUPPRESSION, stream="Contact", target="003A")
+    pair.delivery.deliver("crm", Lane.SUPPRESSION, [announced])  # as a message from before would have it
+    assert len(pair.crm.writes) == 3
+    waits = pair.obligation("crm", Lane.SUPPRESSION)
+    assert (waits.state, waits.attempts) == ("due", 0)
+
+    later = pair.systems.clock() + timedelta(hours=1)
+    pair.systems.clock = lambda: later
+    pair.delivery.deliver("crm", Lane.SUPPRESSION, [announced])
+    assert pair.crm.writes == pair.crm.writes[:3]  # its own time has not come
+    with pair.systems.contact("crm", WRITE):
+        """It is back."""
+    owed = pair.obligation("crm")
+    assert (owed.attempts, owed.next_attempt_at <= datetime.now(UTC)) == (0, True)
+    pair.settle()
+    assert (pair.crm.records["003A"]["DoNotCall"], pair.crm.records["003A"]["Email"]) == (True, NEW)
 
 
 def test_a_system_that_asks_for_time_is_given_it(pair: Walk) -> None:

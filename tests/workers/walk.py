@@ -178,13 +178,16 @@ class Walk:
         raise AssertionError("the systems do not come to rest")
 
     def hurry(self) -> None:
-        """Let the time pass that something due has to wait."""
+        """Let the time pass that something due has to wait, pauses of systems included."""
+        ahead = self.systems.clock() + timedelta(hours=1)
+        self.systems.clock = lambda: ahead
         with self.store.transaction() as connection:
             connection.execute(
                 t.obligation.update()
                 .where(t.obligation.c.next_attempt_at.is_not(None))
                 .values(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
             )
+            connection.execute(t.system_state.update().values(paused_until=None))
 
     def told(self, kind: str = "") -> list[Event]:
         """Publish what waits in the outbox; gives the events of a kind, whose names begin so."""

@@ -21,7 +21,7 @@ from onevoice.obligations import Due, Owed, claim_due, close, fail, hold, owed_t
 from onevoice.sdk import RecordWriter
 from onevoice.store import Store
 from onevoice.workers.catalog import Catalog, Stream
-from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, asked_wait, put_off
+from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.delivery.lists import ListDelivery
 from onevoice.workers.delivery.proof import disown, noted_for, prove, unsend, unsend_held_up
 from onevoice.workers.delivery.task import Task, Written, behind, ref_of, task_of
@@ -31,7 +31,7 @@ from onevoice.workers.ingest.merge import goldens_of
 from onevoice.workers.ingest.oblige import owed
 from onevoice.workers.ingest.record import Record, load_records
 from onevoice.workers.marks import Marks, hold_marks, load_marks, open_marks, save_marks
-from onevoice.workers.systems import Systems
+from onevoice.workers.systems import WRITE, Systems
 
 OUTLOOK_PAGE = 500
 SETTLE_SECONDS = 0.2
@@ -181,21 +181,14 @@ class Delivery:
         """Write the tasks in one call and read them back; what came of those not put off goes to `written`."""
         system = stream.system
         try:
-            with self.systems.contact(system):
+            with self.systems.contact(system, WRITE):
                 results = written_by(writer, stream.name, tasks)
                 if lane is Lane.SUPPRESSION:
                     tasks, results = insisted(stream, writer, tasks, results)
                 touched = [r.key for r in results if r.outcome in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT)]
                 found = {r.key: r for r in writer.readback(stream.name, touched)} if touched else {}
         except (TransientError, OperatorError) as error:
-            put_off(
-                self.store,
-                [t.due for t in tasks],
-                str(error),
-                "due",
-                retry_after=asked_wait(error),
-                retry_seconds=self.retry_seconds,
-            )
+            put_off_over(self.store, [t.due for t in tasks], error, retry_seconds=self.retry_seconds)
             return
         except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
             self._take_apart(stream, lane, writer, tasks, error, written)

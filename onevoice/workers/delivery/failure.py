@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from onevoice.errors import OnevoiceError, TransientError
-from onevoice.obligations import Due, fail
+from onevoice.errors import OnevoiceError, PausedError, TransientError
+from onevoice.obligations import Due, fail, put_back
 from onevoice.store import Store
 
 LEASE = timedelta(seconds=60)
 SOON_SECONDS = 0.3
 
 
-def asked_wait(error: OnevoiceError) -> float | None:
-    """Return the seconds that a system asked to wait, if it did."""
-    return error.retry_after if isinstance(error, TransientError) else None
+def put_off_over(store: Store, dues: Sequence[Due], error: OnevoiceError, *, retry_seconds: float) -> None:
+    """Make due again what was not written since contact failed; where none was tried, no attempt is counted."""
+    if isinstance(error, PausedError):
+        until = datetime.now(UTC) + timedelta(seconds=error.retry_after or 0.0)
+        with store.transaction() as connection:
+            put_back(connection, dues, reason=str(error), until=until)
+        return
+    wait = error.retry_after if isinstance(error, TransientError) else None
+    put_off(store, dues, str(error), "due", retry_after=wait, retry_seconds=retry_seconds)
 
 
 def put_off(

@@ -22,9 +22,9 @@ from onevoice.store.tables import delivered
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.clock import ensure_list
 from onevoice.workers.clock_mark import mark
-from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, asked_wait, put_off
+from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.ingest.oblige import list_target
-from onevoice.workers.systems import Systems
+from onevoice.workers.systems import WRITE, Systems
 
 PROOF_WAIT_SECONDS = 3.0
 PROOF_POLL_SECONDS = 0.05
@@ -70,7 +70,7 @@ class ListDelivery:
         if not isinstance(writer, ListWriter):
             return 0, 0
         ensure_list(self.store, self.gate)
-        with self.systems.contact(system):
+        with self.systems.contact(system, WRITE):
             in_force = writer.readback_list(name) or frozenset()
         stands = {_target(*entry) for entry in in_force}
         now = datetime.now(UTC)
@@ -102,12 +102,10 @@ class ListDelivery:
             )
             return
         try:
-            with self.systems.contact(system):
+            with self.systems.contact(system, WRITE):
                 in_force = _handed_over(writer, name, entries)
         except (TransientError, OperatorError) as error:
-            put_off(
-                self.store, dues, str(error), "due", retry_after=asked_wait(error), retry_seconds=self.retry_seconds
-            )
+            put_off_over(self.store, dues, error, retry_seconds=self.retry_seconds)
             return
         handed = {_target(e.channel, e.point, e.purpose) for e in entries}
         stands = None if in_force is None else {_target(*entry) for entry in in_force}
