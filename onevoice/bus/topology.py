@@ -166,17 +166,19 @@ class Topology:
         for name, exchange in ((RECORDS_QUEUE, IN_EXCHANGE), (URGENT_QUEUE, URGENT_EXCHANGE)):
             queues.append(self._guarded(name, tuple((exchange, key) for key in keys)))
         queues.extend(
-            self._guarded(work_queue(system, lane), ((WORK_EXCHANGE, routing_key(system, lane)),))
+            self._guarded(work_queue(system, lane), ((WORK_EXCHANGE, routing_key(system, lane)),), one_at_a_time=True)
             for system in self.systems
             for lane in Lane
         )
         return queues
 
-    def _guarded(self, name: str, bindings: tuple[tuple[str, str], ...]) -> Queue:
+    def _guarded(self, name: str, bindings: tuple[tuple[str, str], ...], *, one_at_a_time: bool = False) -> Queue:
         arguments = self._arguments(delivery_limit=self.delivery_limit) | {
             "x-dead-letter-exchange": UNROUTED_EXCHANGE,
             "x-dead-letter-strategy": "at-least-once",
         }
+        if one_at_a_time:  # of several delivery workers one writes to a system; the next takes over when it is gone
+            arguments["x-single-active-consumer"] = True
         return Queue(name=name, arguments=arguments, bindings=bindings)
 
     def _arguments(self, *, delivery_limit: int) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def open_hub(config: Config) -> Hub:
         ingest=ingest,
         relay=Relay(store, bus),
         delivery=Delivery(
-            store=store, catalog=catalog, systems=systems, door=door, gate=gate, retry_seconds=config.retry_seconds
+            store=store, catalog=catalog, systems=systems, door=door, ingest=ingest, retry_seconds=config.retry_seconds
         ),
         sync=Sync(store, door, systems, worker),
         clock=Clock(store=store, gate=gate, ingest=ingest),

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +28,9 @@ from samples.server import PROJECT
 OPERATOR = "demo"
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
-CLOCK_BOUND = "200ms"
+CLOCK_BOUND = timedelta(milliseconds=200)
 """All systems and the hub run on one machine, so that a word counts as later than another very soon."""
+_CLOCK_BOUND = f'clock_bound = "{CLOCK_BOUND // timedelta(milliseconds=1)}ms"'
 HUB_ROLE = "erp_hub"
 
 
@@ -233,7 +235,7 @@ class Stack:
             f'webhook_secret = {{file = "{folder}/SHOP_WEBHOOK_SECRET"}}',
             "[systems.callcentre]",
             'connector = "sample_callcentre"',
-            f'clock_bound = "{CLOCK_BOUND}"',
+            _CLOCK_BOUND,
             f'api_key = {{file = "{folder}/CALLCENTRE_API_KEY"}}',
             *([f'amqp_password = {{file = "{folder}/CALLCENTRE_AMQP_PASSWORD"}}'] if self.kind == "real" else []),
             "[systems.callcentre.settings]",
@@ -248,7 +250,7 @@ class Stack:
             f"[systems.{name}]",
             f'connector = "sample_{name}"',
             f'poll_every = "{self.poll}"',
-            f'clock_bound = "{CLOCK_BOUND}"',
+            _CLOCK_BOUND,
             f"[systems.{name}.settings]",
             *(f'{key} = "{value}"' for key, value in settings.items()),
         ]

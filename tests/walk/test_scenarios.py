@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import update
 
+from samples.demo.stack import CLOCK_BOUND
 from samples.demo.witness import Person, await_each, holds_email, opted_out_by_phone
 from samples.erp.database import open_engine
 from samples.erp.schema import CUSTOMERS
@@ -244,6 +246,7 @@ def test_a_yes_with_evidence_ends_an_opt_out_in_every_system(
 ) -> None:
     person = new_person()
     company.do_not_call(person.mobile)
+    said = datetime.now(UTC)
     looks = opted_out_by_phone(company.stores, person)
     assert len(await_each(looks, SECONDS)) == 4
     company.settle()
@@ -253,6 +256,7 @@ def test_a_yes_with_evidence_ends_an_opt_out_in_every_system(
     assert all(look() for look in looks.values())
 
     evidence = {"source": "signed form", "text": "Call me again"}
+    await_condition(lambda: datetime.now(UTC) > said + CLOCK_BOUND)  # so that it surely is the later word
     assert company.tell("/v1/acts", yes | {"evidence": evidence}).status_code == 201
     await_condition(lambda: not any(look() for look in looks.values()))
 

@@ -229,6 +229,60 @@ def test_the_hubs_own_no_that_is_read_before_its_proof_is_no_act_of_the_system(p
     assert (mark["written"], mark["replaced"]) == (True, False)
 
 
+def test_the_hubs_own_no_that_is_read_before_its_proof_goes_with_the_merge_that_it_was_written_for(pair: Walk) -> None:
+    pair.arrive("crm", "Contact", pair.crm.change("003A", Phone="0161 496 0123"))
+    opted_out_in_the_shop(pair)
+
+    def take_be_read_and_be_split(changes: Sequence[Change]) -> list[WriteResult]:
+        results = [pair.crm.apply(change) for change in changes]
+        pair.arrive("crm", "Contact", pair.crm.record("Contact", "003A"))
+        split_off_the_shop(pair)
+        return results
+
+    pair.crm.answers = [take_be_read_and_be_split]
+    pair.told()
+    pair.settle()
+    assert acts_of(pair, "crm") == []
+    assert pair.crm.records["003A"]["DoNotCall"] is False
+    assert pair.listed() == {("phone", "+447400123456")}  # hers still, whoever else holds it
+    assert [event.data["change"] for event in pair.told("consent.changed")] == ["added", "superseded"]
+
+
+def write_unread(pair: Walk) -> None:
+    """Write what is due; what was read back stays on the bus."""
+    pair.relay.relay()
+    works = pair.bus.taken_work()
+    for system, lane in dict.fromkeys((w.system, w.lane) for w in works):
+        pair.delivery.deliver(system, lane, [w for w in works if (w.system, w.lane) == (system, lane)])
+
+
+def test_a_no_that_is_owed_again_before_it_was_read_back_is_not_written_again(pair: Walk) -> None:
+    pair.settle()
+    pair.take(do_not_call(200, point="+447400123456"))
+    write_unread(pair)
+    writes = len(pair.crm.writes)
+    pair.take(do_not_call(201, point="+447400123456", entry_id="D-again"))
+    write_unread(pair)
+    assert len(pair.crm.writes) == writes
+    assert pair.obligation("crm", Lane.SUPPRESSION).state == "verified"
+    pair.settle()
+    assert acts_of(pair, "crm") == []
+
+
+def test_a_yes_that_overtakes_the_reading_back_of_a_no_waits_for_it(pair: Walk) -> None:
+    pair.settle()
+    pair.take(do_not_call(200, point="+447400123456"))
+    write_unread(pair)
+    with pair.store.transaction() as connection:
+        pair.ingest.say(connection, [_said("grant", "grant", "phone:+447400123456")])
+    pair.hurry()
+    write_unread(pair)
+    assert pair.crm.records["003A"]["DoNotCall"] is True
+    pair.settle()
+    assert pair.crm.records["003A"]["DoNotCall"] is False
+    assert acts_of(pair, "crm") == acts_of(pair, "shop") == []
+
+
 def test_a_connector_that_breaks_on_one_record_does_not_hold_up_its_neighbours(pair: Walk) -> None:
     other = CRM | {
         "Id": "003B",
@@ -686,7 +740,7 @@ def _said(kind: str, reason: str, point: str) -> Act:
     return Act(
         id=uuid.uuid4(),
         kind=kind,
-        channel="email" if kind == "grant" else "any",
+        channel=point.partition(":")[0] if kind == "grant" else "any",
         purpose="marketing" if kind == "grant" else "any",
         reason=reason,
         time=datetime.now(UTC),

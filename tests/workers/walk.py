@@ -122,7 +122,7 @@ class Walk:
             catalog=self.catalog,
             systems=self.systems,
             door=self.door,
-            gate=self.gate,
+            ingest=self.ingest,
             retry_seconds=5.0,
         )
         self.relay = Relay(self.store, self.bus)

@@ -16,17 +16,18 @@ from sqlalchemy import Connection
 from onevoice.consent import Gate
 from onevoice.consent.holdings import holdings_of
 from onevoice.errors import OnevoiceError, OperatorError, TransientError
-from onevoice.messages import Lane, RecordRef, Work, WriteOutcome, WriteResult
+from onevoice.messages import Act, Lane, RecordRef, Work, WriteOutcome, WriteResult
 from onevoice.obligations import Due, Owed, claim_due, close, fail, hold, owed_to, put_back
 from onevoice.sdk import RecordWriter
-from onevoice.store import Store
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.workers.catalog import Catalog, Stream
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.delivery.lists import ListDelivery
-from onevoice.workers.delivery.proof import disown, noted_for, prove, unsend, unsend_held_up
-from onevoice.workers.delivery.task import Task, Written, behind, ref_of, task_of
+from onevoice.workers.delivery.proof import not_its_own, noted_for, prove, unsend, unsend_held_up
+from onevoice.workers.delivery.task import Task, Written, as_written, must_wait, ref_of, task_of
 from onevoice.workers.delivery.writing import denials_of, insisted, written_by
-from onevoice.workers.door import Door
+from onevoice.workers.door import Door, Numbered
+from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.merge import goldens_of
 from onevoice.workers.ingest.oblige import owed
 from onevoice.workers.ingest.record import Record, load_records
@@ -38,6 +39,10 @@ SETTLE_SECONDS = 0.2
 """What a system was written in several calls is noted together, unless they take longer than this."""
 
 
+class _OvertakenError(Exception):
+    """A read overtook the proof, and ingest took the hub's own "no" for the system's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Delivers works of one system and lane."""
@@ -46,8 +51,13 @@ class Delivery:
     catalog: Catalog
     systems: Systems
     door: Door
-    gate: Gate
+    ingest: Ingest
     retry_seconds: float
+
+    @property
+    def gate(self) -> Gate:
+        """What may be said to whom, as ingest sees it."""
+        return self.ingest.gate
 
     @property
     def lists(self) -> ListDelivery:
@@ -124,6 +134,8 @@ class Delivery:
             dues = claim_due(connection, works, now=now, lease=LEASE)
             refs = {due.work: ref_of(due.work) for due in dues}
             records = load_records(connection, set(refs.values()))
+            if lane is Lane.SUPPRESSION:  # the other lane waits until the last write has come back
+                records = {ref: as_written(record, marks[ref]) for ref, record in records.items()}
             changes = self._owed(connection, stream, lane, records, marks)
             denials = denials_of(stream) if lane is Lane.SUPPRESSION else {}
             tasks, early, absent = [], [], []
@@ -134,7 +146,7 @@ class Delivery:
                 record = records.get(ref)
                 if record is None or record.deleted:
                     absent.append(due)
-                elif lane is Lane.RECORD and behind(record, marks[ref]):
+                elif must_wait(record, lane, changes[ref].fields, marks[ref], denials):
                     early.append(due)
                 elif not changes[ref].fields:
                     (gaps[changes[ref].gap] if changes[ref].gap else settled).append(due)
@@ -220,37 +232,57 @@ class Delivery:
 
     def _settle(self, stream: Stream, lane: Lane, written: Written) -> None:
         """Note what is proven and what is not, and send what was read back to the front door."""
-        tasks, found, now = written.tasks, written.found, datetime.now(UTC)
-        if not tasks:
+        if not written.tasks:
             return
-        done: list[Due] = []
-        failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
-        with self.store.transaction() as connection:
-            marks = hold_marks(connection, {ref_of(t.due.work) for t in tasks})
-            hold(connection, [t.due for t in tasks])
-            for task, result in zip(tasks, written.results, strict=True):
-                fields = marks[ref_of(task.due.work)]
-                if result.outcome is WriteOutcome.REFUSED:
-                    unsend(task, fields)
-                unsend_held_up(task, result, fields)
-                if result.outcome is not WriteOutcome.APPLIED:
-                    failed[self._what_next(stream.system, result)].append(task.due)
-                    continue
-                wrong = prove(stream, task, result, found.get(task.change.key), fields)
-                if wrong is None:
-                    disown(connection, stream, task, found[task.change.key], fields, now)
-                    if task.gap:
-                        failed[_of_mapping(task.gap), "refused", 0.0].append(task.due)
-                    else:
-                        done.append(task.due)
-                else:
-                    failed[wrong].append(task.due)
-            save_marks(connection, marks, now)
-            close(connection, done, now=now)
-            for (reason, state, seconds), dues in failed.items():
-                fail(connection, dues, reason=reason, state=state, now=now, retry_seconds=seconds)
-            readings = self.door.number(connection, stream.system, list(found.values()))
+        try:
+            with self.store.transaction() as connection:
+                readings = self._note(connection, stream, written)
+        except _OvertakenError:
+            with self.store.transaction() as connection:
+                keep_out(connection, INGEST)
+                readings = self._note(connection, stream, written, ingest_waits=True)
         self.door.send(stream.system, readings, cause=f"delivery:{stream.system}:{lane}")
+
+    def _note(
+        self, connection: Connection, stream: Stream, written: Written, *, ingest_waits: bool = False
+    ) -> Numbered:
+        """Bring marks and obligations to what was found; what was read back is returned, numbered.
+
+        Raises:
+            _OvertakenError: ingest made an act of what the hub wrote, and must wait while it is taken back.
+        """
+        tasks, found, now = written.tasks, written.found, datetime.now(UTC)
+        done: list[Due] = []
+        overtook: list[Act] = []
+        failed: dict[tuple[str, str, float], list[Due]] = defaultdict(list)
+        marks = hold_marks(connection, {ref_of(t.due.work) for t in tasks})
+        hold(connection, [t.due for t in tasks])
+        for task, result in zip(tasks, written.results, strict=True):
+            fields = marks[ref_of(task.due.work)]
+            if result.outcome is WriteOutcome.REFUSED:
+                unsend(task, fields)
+            unsend_held_up(task, result, fields)
+            if result.outcome is not WriteOutcome.APPLIED:
+                failed[self._what_next(stream.system, result)].append(task.due)
+                continue
+            wrong = prove(stream, task, result, found.get(task.change.key), fields)
+            if wrong is None:
+                overtook += not_its_own(connection, stream, task, found[task.change.key], fields)
+                if task.gap:
+                    failed[_of_mapping(task.gap), "refused", 0.0].append(task.due)
+                else:
+                    done.append(task.due)
+            else:
+                failed[wrong].append(task.due)
+        if overtook and not ingest_waits:
+            raise _OvertakenError
+        save_marks(connection, marks, now)
+        close(connection, done, now=now)
+        for (reason, state, seconds), dues in failed.items():
+            fail(connection, dues, reason=reason, state=state, now=now, retry_seconds=seconds)
+        if overtook:
+            self.ingest.unsay(connection, overtook)
+        return self.door.number(connection, stream.system, list(found.values()))
 
     def _what_next(self, system: str, result: WriteResult) -> tuple[str, str, float]:
         if result.outcome is WriteOutcome.CONFLICT:

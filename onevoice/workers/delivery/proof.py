@@ -1,11 +1,10 @@
 """Prove: compare what was sent with what the system gives back, and keep the marks in step with it."""
 
-from datetime import datetime
+from sqlalchemy import Connection
 
-from sqlalchemy import Connection, update
-
+from onevoice.consent.holdings import act_of
 from onevoice.errors import RecordError
-from onevoice.messages import Json, Lane, SourceRecord, WriteOutcome, WriteResult
+from onevoice.messages import Act, Json, Lane, SourceRecord, WriteOutcome, WriteResult
 from onevoice.obligations import Owed
 from onevoice.store import rows_by_keys
 from onevoice.store.tables import act
@@ -53,10 +52,8 @@ def unsend_held_up(task: Task, result: WriteResult, marks: Marks) -> None:
                 marks[path] = task.marks_before[path]
 
 
-def disown(
-    connection: Connection, stream: Stream, task: Task, found: SourceRecord, marks: Marks, now: datetime
-) -> None:
-    """Take back the act that ingest made of the hub's own "no", where a read overtook the proof.
+def not_its_own(connection: Connection, stream: Stream, task: Task, found: SourceRecord, marks: Marks) -> list[Act]:
+    """Return the acts that ingest made of the hub's own "no", where a read overtook the proof; the marks learn of it.
 
     A write that the system took on a condition is the first thing said after the version it was computed on; so the
     earliest such act is the hub's own word, and what stood in the field before is still owed back should it be.
@@ -64,23 +61,25 @@ def disown(
     base = task.change.expected_version
     consent = {path: noted for path, noted in task.marks_sending.items() if "denies" in noted and path in marks}
     if base is None or not consent or found.data is None:
-        return
+        return []
     names = {
         sources[0]: name for name, sources in stream.mapping.origins.items() if name.startswith("acts[") and sources
     }
     ref = ref_of(task.due.work)
     rows = rows_by_keys(connection, act, list(act.c), key=_ACT_SOURCE, keys=[(ref.system, ref.stream, ref.key)])
+    overtook = []
     for path, noted in consent.items():
         marks[path] = {**marks[path], "replaced": noted["replaced"]}
         made = [
-            (row.evidence["version"], row.id)
+            row
             for row in rows
             if row.superseded_at is None
             and f"acts[{row.evidence.get('observed')}]" == names.get(path)
             and row.evidence["version"] > base
         ]
         if made:
-            connection.execute(update(act).where(act.c.id == min(made)[1]).values(superseded_at=now))
+            overtook.append(act_of(min(made, key=lambda row: (row.evidence["version"], row.id))))
+    return overtook
 
 
 def prove(

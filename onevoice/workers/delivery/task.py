@@ -1,11 +1,12 @@
 """One record to be brought up to date: what is owed, what to write, and what came of it."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
-from onevoice.messages import Change, Json, RecordRef, SourceRecord, Work, WriteResult
+from onevoice.mapping.paths import put_source
+from onevoice.messages import Change, Json, Lane, RecordRef, SourceRecord, Work, WriteResult
 from onevoice.obligations import Due, Owed
 from onevoice.workers.ingest.record import Record
 from onevoice.workers.marks import Marks
@@ -51,9 +52,28 @@ def ref_of(work: Work) -> RecordRef:
     return RecordRef(system=work.system, stream=work.stream, key=work.target)
 
 
-def behind(record: Record, marks: dict[str, Json]) -> bool:
-    """The record was written in a version that has not come back through the front door yet."""
-    return any(mark.get("version", "") > record.sequence for mark in marks.values())
+def ahead(record: Record, marks: Marks) -> Json:
+    """Return what fields of the record say by now: proven, in a version that has not come back through the door yet."""
+    return {
+        path: mark["written"]
+        for path, mark in marks.items()
+        if "written" in mark and "base" not in mark and mark["version"] > record.sequence
+    }
+
+
+def must_wait(record: Record, lane: Lane, fields: Json, marks: Marks, denials: Json) -> bool:
+    """The last write has not come back yet, and this one is no prohibition: those wait for nothing."""
+    if lane is Lane.RECORD:
+        return any(mark.get("version", "") > record.sequence for mark in marks.values())
+    return any(fields[path] != denials.get(path) for path in ahead(record, marks).keys() & fields.keys())
+
+
+def as_written(record: Record, marks: Marks) -> Record:
+    """Return the record with what its fields say by now."""
+    payload = record.payload
+    for path, value in ahead(record, marks).items():
+        payload = put_source(payload or {}, path, value)
+    return replace(record, payload=payload)
 
 
 def change_of(key: str, version: str, fields: Json) -> Change:

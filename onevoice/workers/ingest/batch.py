@@ -212,6 +212,13 @@ class Ingest:
         tell(connection, consent_events(connection, self.gate, added=acts, gone=[], now=now))
         request(connection, self._owing().to_customers(connection, merged, acts), now=now, cause=None)
 
+    def unsay(self, connection: Connection, acts: Sequence[Act]) -> None:
+        """Let acts count no more, with all that follows; the caller keeps ingest out of the same transaction."""
+        now = datetime.now(UTC)
+        save_acts(connection, (), [act.id for act in acts], now)
+        tell(connection, consent_events(connection, self.gate, added=[], gone=acts, now=now))
+        self.owe(connection, (), acts)
+
     def owe(self, connection: Connection, customers: Collection[UUID], acts: Sequence[Act] = ()) -> int:
         """Oblige the systems to what is true now, where nothing was said but something came or ended.
 
