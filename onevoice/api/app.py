@@ -1,8 +1,10 @@
 """The HTTP application of one hub, put together."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
@@ -22,6 +24,7 @@ from onevoice.api.access import AccessLog, RequestMetrics
 from onevoice.api.caller import Keys
 from onevoice.api.problem import RESPONSES, install
 from onevoice.api.wiring import Fuse
+from onevoice.store.engine import POOL_SIZE
 from onevoice.workers.acts import open_acts
 from onevoice.workers.contacts import Contacts
 from onevoice.workers.customers import open_customers
@@ -45,7 +48,12 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
         ConfigurationError: a key or a rule is missing or wrong.
     """
     app = FastAPI(
-        title="Onevoice", version=version("onevoice"), description=_DESCRIPTION, docs_url=None, redoc_url=None
+        title="Onevoice",
+        version=version("onevoice"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_as_many_threads_as_connections,
     )
     registry = CollectorRegistry()
     app.state.hub = hub
@@ -69,3 +77,9 @@ def create_app(hub: Hub, *, loops_alive: Callable[[], bool], most_waiting: int =
     app.include_router(own_page.public, prefix="/v1", responses=RESPONSES)
     app.include_router(health.router, responses=RESPONSES)
     return app
+
+
+@asynccontextmanager
+async def _as_many_threads_as_connections(_app: FastAPI) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = POOL_SIZE
+    yield

@@ -31,6 +31,8 @@ _SESSION_ENDED = "25"
 """Class of SQLSTATE: invalid transaction state, as where a session was ended that slept in its transaction."""
 TRUSTED_SECONDS = 2.0
 """A connection that was in use so recently is not asked first whether it is still there."""
+POOL_SIZE = 10
+"""Connections of a process that are kept open; more threads than that would only wait for one."""
 ASLEEP_SECONDS = 60
 """A worker that stops inside a transaction keeps the lease for so long; then PostgreSQL ends its session."""
 
@@ -138,7 +140,7 @@ def _named(error: DBAPIError) -> OnevoiceError:
     return ConfigurationError(f"store: the database refuses the statement ({what}); run 'onevoice db upgrade'")
 
 
-def open_store(url: str, *, pool_size: int = 10) -> Store:
+def open_store(url: str, *, pool_size: int = POOL_SIZE) -> Store:
     """Open the store at a SQLAlchemy URL (`postgresql+psycopg://…` or `sqlite:///…`).
 
     Raises:
@@ -149,10 +151,15 @@ def open_store(url: str, *, pool_size: int = 10) -> Store:
         return Store(_open_sqlite(url))
     if backend == "postgresql":
         waiting = f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s"
-        planned = {"options": "-c plan_cache_mode=force_generic_plan", "prepare_threshold": 0}
+        # A plan that is kept from the first time on must hold for tables that were empty then: always by an index.
+        kept = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+        planned = {"options": kept, "prepare_threshold": 0}
         return Store(
-            engine=_open_postgresql(url, pool_size, {"options": waiting}),
-            reader=_open_postgresql(url, pool_size, planned, isolation_level="AUTOCOMMIT"),
+            engine=_open_postgresql(url, pool_size, {"options": waiting}, max_overflow=pool_size),
+            # Whoever finds none free waits: one that is opened for one question has no plans and costs ten times as much.
+            reader=_open_postgresql(
+                url, pool_size, planned, max_overflow=0, pool_use_lifo=True, isolation_level="AUTOCOMMIT"
+            ),
         )
     raise ConfigurationError("store.url: write postgresql+psycopg://… or sqlite:///…")
 
@@ -164,7 +171,6 @@ def _open_postgresql(url: str, pool_size: int, session: dict[str, Any], **more: 
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
-        max_overflow=pool_size,
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "application_name": "onevoice"} | session,
         **_JSON,
