@@ -13,7 +13,7 @@ from onevoice.consent.question import Contacted, Holding, points_said_of
 from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
 from onevoice.store import among, rows_by_keys
-from onevoice.store.members import CUSTOMER, IS_POINT, MEMBER, MEMBERS, POINTS, holders
+from onevoice.store.members import IS_POINT, MEMBER, POINT, POINTS, holders
 from onevoice.store.tables import act, judgement, pair, record_key, register_load, source_record
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
@@ -34,10 +34,8 @@ _TRUSTED = (
     .where(pair.c.outcome == "trusted")
 )
 HOLDING: Mapping[str, Select[Any]] = {
-    "members": select(MEMBER)
-    .where(MEMBER.c.customer_id == CUSTOMER)
-    .with_only_columns(*(MEMBER.c[name] for name in ("id", "system", "stream", "key", "deleted", "occurred_at"))),
-    "carried": select(record_key.c.key, record_key.c.record_id).where(record_key.c.record_id.in_(MEMBERS), IS_POINT),
+    "members": select(MEMBER),
+    "carried": select(POINT),
     "acts_at_records": select(act)
     .join_from(
         MEMBER,
@@ -46,7 +44,7 @@ HOLDING: Mapping[str, Select[Any]] = {
         & (act.c.anchor_stream == MEMBER.c.stream)
         & (act.c.anchor_key == MEMBER.c.key),
     )
-    .where(MEMBER.c.customer_id == CUSTOMER, _CURRENT),
+    .where(_CURRENT),
     "acts_at_points": select(act).where(act.c.anchor_point.in_(POINTS), _CURRENT),
     "holders": select(record_key.c.key, source_record.c.customer_id)
     .join_from(record_key, source_record, source_record.c.id == record_key.c.record_id)
@@ -59,8 +57,8 @@ HOLDING: Mapping[str, Select[Any]] = {
         & (judgement.c.a_stream == MEMBER.c.stream)
         & (judgement.c.a_key == MEMBER.c.key),
     )
-    .where(MEMBER.c.customer_id == CUSTOMER, judgement.c.verdict == "same", judgement.c.retracted_at.is_(None)),
-    "trusted": _TRUSTED.where(pair.c.a.in_(MEMBERS)),
+    .where(judgement.c.verdict == "same", judgement.c.retracted_at.is_(None)),
+    "trusted": _TRUSTED.where(pair.c.a.in_(select(MEMBER.c.id))),
     "registers": select(register_load.c.register),
 }
 """What the holding of one customer is made of, to be gathered with other parts; see `holding_from`."""

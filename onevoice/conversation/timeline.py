@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
 
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Json, RecordRef
-from onevoice.store.members import CUSTOMER, MEMBER, POINTS
+from onevoice.store.members import MEMBER, POINTS
 from onevoice.store.tables import source_record
 
 _TYPES = ("interaction", "order")
@@ -32,7 +32,7 @@ _OURS = (
 CONVERSATION: Mapping[str, Select[Any]] = {
     "told_by_records": select(*_TOLD)
     .join_from(MEMBER, source_record, _OURS)
-    .where(MEMBER.c.customer_id == CUSTOMER, *_IS_TOLD)
+    .where(*_IS_TOLD)
     .order_by(*_NEWEST)
     .limit(LATEST),
     "told_at_points": select(*_TOLD)
@@ -41,7 +41,7 @@ CONVERSATION: Mapping[str, Select[Any]] = {
     .limit(LATEST),
     "orders": select(source_record.c.canonical)
     .join_from(MEMBER, source_record, _OURS)
-    .where(MEMBER.c.customer_id == CUSTOMER, source_record.c.type == "order", source_record.c.deleted.is_(False)),
+    .where(source_record.c.type == "order", source_record.c.deleted.is_(False)),
 }
 """What the conversation with one customer is made of, to be gathered with other parts."""
 

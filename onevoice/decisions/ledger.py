@@ -1,7 +1,8 @@
 """The rows of decisions: reserving and consuming caps and budgets, outcomes, counts.
 
-Takes a connection whose transaction the caller ends. The one rule: a budget changes by one conditional update, so that
-no two decisions spend the same; what expired gives back what it held exactly once.
+Takes a connection whose transaction the caller ends. The rules: a budget changes by one conditional update, so that no
+two decisions spend the same; what expired gives back what it held exactly once; and of two decisions that were made on
+the same past of a customer, one is kept, since they would have the same turn.
 """
 
 import hashlib
@@ -9,10 +10,29 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, text, union_all, update
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from onevoice.decisions.offer import Budget
 from onevoice.decisions.outcome import standing
@@ -20,12 +40,14 @@ from onevoice.decisions.propensity import NOTHING_SHOWN, Cell, Snapshot
 from onevoice.store import insert_new, rows_by_keys, upsert
 from onevoice.store.members import POINTS, REFERENCES
 from onevoice.store.tables import budget as budget_table
-from onevoice.store.tables import offer_use, outcome, propensity_snapshot
+from onevoice.store.tables import decision, offer_use, outcome, propensity_snapshot
 
 _SCALE = 10_000
 _USE = [offer_use.c[name] for name in ("offer", "at", "state", "expires_at")]
 USES: Select[Any] = select(*_USE).where(offer_use.c.anchor.in_(union_all(REFERENCES, POINTS)))
 """What was given to one customer, to be gathered with other parts; see `given_from`."""
+TURNS: Select[Any] = select(func.max(decision.c.turn).label("latest")).where(decision.c.anchor.in_(REFERENCES))
+"""The turn of the latest decision for one customer, to be gathered with other parts."""
 
 
 def take_turns(connection: Connection, name: str) -> None:
@@ -57,9 +79,39 @@ def reserve_budget(connection: Connection, offer: str, budget: Budget, now: date
     return cost if _take(connection, offer, cost, limit) else None
 
 
-def save_uses(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Write the reservations of one decision."""
-    upsert(connection, offer_use, rows, key=["decision_id", "offer"])
+def latest_turn(connection: Connection, anchor: str) -> int:
+    """Return the turn of the latest decision at an anchor; 0 before the first."""
+    return connection.execute(select(func.max(decision.c.turn)).where(decision.c.anchor == anchor)).scalar_one() or 0
+
+
+def save_decision(connection: Connection, row: dict[str, Any], uses: list[dict[str, Any]]) -> bool:
+    """Write a decision with what it reserves, and return whether it is kept.
+
+    It is not where its turn was taken meanwhile, or its caller used the key before.
+    """
+    if connection.dialect.name == "postgresql":
+        saving = _saving_sql()
+        packed = orjson.dumps(uses, default=str).decode()
+        return connection.execute(saving, row | {"uses": packed}).one_or_none() is not None
+    kept = sqlite_insert(decision).on_conflict_do_nothing().returning(decision.c.id)
+    if connection.execute(kept, row).one_or_none() is None:
+        return False
+    if uses:
+        connection.execute(offer_use.insert(), uses)
+    return True
+
+
+@cache
+def _saving_sql() -> Any:
+    """Both tables in one statement, for one round trip."""
+    row = {c.name: bindparam(c.name, type_=c.type) for c in decision.c}
+    kept = postgresql_insert(decision).values(row).on_conflict_do_nothing().returning(decision.c.id).cte("kept")
+    given = func.json_to_recordset(cast(bindparam("uses", type_=Text()), JSON))
+    rows = given.table_valued(*(column(c.name, c.type) for c in offer_use.c), name="given")
+    rows = rows.render_derived(with_types=True)
+    reserving = select(*rows.c).select_from(rows.join(kept, rows.c.decision_id == kept.c.id))
+    reserved = offer_use.insert().from_select([c.name for c in offer_use.c], reserving).cte("reserved")
+    return select(kept.c.id).add_cte(reserved)
 
 
 def record_outcome(connection: Connection, row: dict[str, Any]) -> tuple[bool, str | None]:
@@ -74,21 +126,21 @@ def record_outcome(connection: Connection, row: dict[str, Any]) -> tuple[bool, s
     return is_news, connection.execute(select(offer_use.c.state).where(one)).scalar_one_or_none()
 
 
-def stands_reserved(connection: Connection, decision: UUID, offer: str, now: datetime) -> bool:
+def stands_reserved(connection: Connection, number: UUID, offer: str, now: datetime) -> bool:
     """Return whether a decision still holds what it reserved under an offer."""
-    reserved = select(offer_use.c.state).where(_reserved(decision, offer, now))
+    reserved = select(offer_use.c.state).where(_reserved(number, offer, now))
     return connection.execute(reserved).first() is not None
 
 
-def consume(connection: Connection, decision: UUID, offer: str, now: datetime) -> bool:
+def consume(connection: Connection, number: UUID, offer: str, now: datetime) -> bool:
     """Use up what a decision reserved under an offer; returns whether it was still there, which it is once."""
-    used = update(offer_use).where(_reserved(decision, offer, now)).values(state="consumed")
+    used = update(offer_use).where(_reserved(number, offer, now)).values(state="consumed")
     return connection.execute(used).rowcount == 1
 
 
-def _reserved(decision: UUID, offer: str, now: datetime) -> ColumnElement[bool]:
+def _reserved(number: UUID, offer: str, now: datetime) -> ColumnElement[bool]:
     use = offer_use.c
-    return and_(use.decision_id == decision, use.offer == offer, use.state == "reserved", use.expires_at > now)
+    return and_(use.decision_id == number, use.offer == offer, use.state == "reserved", use.expires_at > now)
 
 
 def latest_snapshot(connection: Connection) -> int:

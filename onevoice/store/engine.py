@@ -156,7 +156,7 @@ def open_store(url: str, *, pool_size: int = POOL_SIZE) -> Store:
         planned = {"options": kept, "prepare_threshold": 0}
         return Store(
             engine=_open_postgresql(url, pool_size, {"options": waiting}, max_overflow=pool_size),
-            # Whoever finds none free waits: one that is opened for one question has no plans and costs ten times as much.
+            # Whoever finds none free waits: one that is opened for a single question has no plans yet.
             reader=_open_postgresql(
                 url, pool_size, planned, max_overflow=0, pool_use_lifo=True, isolation_level="AUTOCOMMIT"
             ),

@@ -14,14 +14,23 @@ IS_POINT = or_(record_key.c.key.like("email:%"), record_key.c.key.like("phone:%"
 """Of a block key: it is a contact point."""
 CUSTOMER = bindparam("customer", type_=Uuid())
 """The parameter that names the customer in all of them."""
-MEMBER = source_record.alias("member")
-MEMBERS: Select[Any] = select(MEMBER.c.id).where(MEMBER.c.customer_id == CUSTOMER)
-"""Ids of its records."""
-POINTS: Select[Any] = select(record_key.c.key).where(record_key.c.record_id.in_(MEMBERS), IS_POINT)
-"""Its contact points."""
+MEMBER = (
+    select(*(source_record.c[name] for name in ("id", "system", "stream", "key", "deleted", "occurred_at")))
+    .where(source_record.c.customer_id == CUSTOMER)
+    .cte("member")
+)
+"""Its records, read once however many parts of a statement go by them."""
+POINT = (
+    select(record_key.c.key, record_key.c.record_id)
+    .join_from(MEMBER, record_key, record_key.c.record_id == MEMBER.c.id)
+    .where(IS_POINT)
+    .cte("point")
+)
+"""The contact points that each of its records carries."""
+POINTS: Select[Any] = select(POINT.c.key)
 REFERENCES: Select[Any] = select(
     (literal("rec:") + MEMBER.c.system + ":" + MEMBER.c.stream + ":" + MEMBER.c.key).label("reference")
-).where(MEMBER.c.customer_id == CUSTOMER)
+)
 """Its records as they are written, `rec:<system>:<stream>:<key>`."""
 
 

@@ -522,6 +522,7 @@ decision = Table(
     Column("idempotency_key", Text, nullable=False),
     Column("asked_hash", Text, nullable=False, comment="of the request; the key for another one is refused"),
     Column("anchor", Text, nullable=False, comment="the oldest record, or the contact point of somebody unknown"),
+    Column("turn", Integer, comment="how many were made there up to it; null in those from before turns were counted"),
     Column("ruleset", Text, nullable=False),
     Column("snapshot", Integer, nullable=False),
     Column("question", JsonDocument, nullable=False),
@@ -529,6 +530,7 @@ decision = Table(
     Column("answer", JsonDocument, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
     UniqueConstraint("caller", "idempotency_key"),
+    UniqueConstraint("anchor", "turn"),
     Index(None, "made_at"),
 )
 

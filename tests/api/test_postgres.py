@@ -26,7 +26,7 @@ from onevoice.store.tables import act, decision, offer_use, register_entry, regi
 from onevoice.workers.contacts import Contacts, Wish
 from onevoice.workers.customers import Customers, open_customers
 from onevoice.workers.customers.judging import Judging
-from onevoice.workers.customers.reading import read_customer
+from onevoice.workers.customers.reading import Reading, read_reference
 from onevoice.workers.customers.reference import customers_of, parse_reference
 from onevoice.workers.customers.view import load_view
 from onevoice.workers.decisions.desk import Asked, Desk
@@ -185,7 +185,9 @@ def test_one_statement_reads_what_the_rooms_read_for_themselves(master: Master) 
         view = load_view(connection, customer)
 
     with master.store.reading() as connection:
-        read = read_customer(connection, customer, now)
+        read = read_reference(connection, parse_reference(str(customer)), now)
+
+    assert isinstance(read, Reading)
 
     assert replace(read.holding, acts=()) == replace(holding, acts=())
     assert {a.id: a for a in read.holding.acts} == {a.id: a for a in holding.acts}
@@ -206,7 +208,9 @@ def test_caps_add_up_where_customers_merge_and_come_apart_with_them(master: Mast
 
     def given(ref: str) -> int:
         with master.store.reading() as connection:
-            return len(read_customer(connection, customers_of(connection, parse_reference(ref))[0], NOW).contacts)
+            read = read_reference(connection, parse_reference(ref), NOW)
+        assert isinstance(read, Reading)
+        return len(read.contacts)
 
     apart = given(HIS), given(HERS)
     merged = master.customers.merge(HIS, HERS, actor="anna", reason="one")

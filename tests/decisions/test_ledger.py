@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from onevoice.decisions.ledger import contacts_at, make_snapshot, record_outcome, reserve_budget, save_uses
+from onevoice.decisions.ledger import contacts_at, make_snapshot, record_outcome, reserve_budget
 from onevoice.decisions.offer import Budget
 from onevoice.store import Store, open_store
 from onevoice.store.migrate import upgrade
-from onevoice.store.tables import budget
+from onevoice.store.tables import budget, offer_use
 from tests.decisions.rules import NOW
 
 BUDGET = Budget(limit=Decimal(10), each=Decimal("2.5"))
@@ -67,7 +67,7 @@ def test_what_expired_pays_for_others_once_and_its_outcome_is_late(store: Store)
     with store.transaction() as connection:
         for decision in (old, shown):
             cost = reserve_budget(connection, "a", Budget(limit=Decimal(5), each=Decimal("2.5")), NOW)
-            save_uses(connection, [use(decision, cost=cost or 0)])
+            connection.execute(offer_use.insert(), [use(decision, cost=cost or 0)])
         assert record_outcome(connection, said(shown)) == (True, "consumed")
 
     with store.transaction() as connection:
@@ -84,9 +84,9 @@ def test_what_expired_pays_for_others_once_and_its_outcome_is_late(store: Store)
 def test_contacts_are_what_stands_at_any_anchor(store: Store) -> None:
     with store.transaction() as connection:
         consumed = uuid4()
-        save_uses(connection, [use(consumed, minutes=1)])
+        connection.execute(offer_use.insert(), [use(consumed, minutes=1)])
         record_outcome(connection, said(consumed))
-        save_uses(connection, [use(uuid4(), minutes=1), use(uuid4(), minutes=90, anchor="phone:+44")])
+        connection.execute(offer_use.insert(), [use(uuid4(), minutes=1), use(uuid4(), minutes=90, anchor="phone:+44")])
         found = contacts_at(connection, {"rec:crm:Contact:1", "phone:+44", "email:x"}, NOW + timedelta(hours=1))
 
     assert len(found) == 2
@@ -95,7 +95,7 @@ def test_contacts_are_what_stands_at_any_anchor(store: Store) -> None:
 def test_snapshot_counts_decisions_not_reports_and_replay_changes_nothing(store: Store) -> None:
     first, second = uuid4(), uuid4()
     with store.transaction() as connection:
-        save_uses(connection, [use(first), use(second)])
+        connection.execute(offer_use.insert(), [use(first), use(second)])
         for row in (said(first), said(first, "accepted"), said(first, event="2"), said(second, "declined")):
             record_outcome(connection, row)
         made = make_snapshot(connection, NOW)

@@ -24,7 +24,7 @@ from onevoice.conversation import (
     known_context,
     timeline,
 )
-from onevoice.decisions.ledger import contacts_at
+from onevoice.decisions.ledger import contacts_at, latest_turn
 from onevoice.decisions.place import taken_places
 from onevoice.errors import RefusedError
 from onevoice.identity import Model
@@ -48,7 +48,7 @@ from onevoice.workers.customers.permission import (
     strictest_of_all,
 )
 from onevoice.workers.customers.preview import MergePreview
-from onevoice.workers.customers.reading import Here, read_customer
+from onevoice.workers.customers.reading import Here, Reading, read_reference
 from onevoice.workers.customers.record import RecordState, load_record
 from onevoice.workers.customers.reference import Reference, customers_of, parse_reference
 from onevoice.workers.customers.review import Label, ReviewItem, labels, review_items
@@ -184,12 +184,12 @@ class Customers:
         asked = parse_reference(reference)
         moment = Moment(now=now or datetime.now(UTC), channel=channel, department=department, need=need)
         with self.store.reading() as connection:
-            found = customers_of(connection, asked)
-            if not found:
-                return self._anonymous(connection, asked.point, moment)
-            if len(found) > 1:
+            found = read_reference(connection, asked, moment.now)
+            if isinstance(found, Reading):
+                return self._known(connection, found, asked.point, moment)
+            if found:
                 return self._candidates(connection, found, asked, moment)
-            return self._known(connection, found[0], asked.point, moment)
+            return self._anonymous(connection, asked.point, moment)
 
     def decide(
         self,
@@ -227,10 +227,12 @@ class Customers:
             RefusedError: more than one customer fits the reference; or nobody does, and it is no contact point.
         """
         asked = parse_reference(reference)
-        found = customers_of(connection, asked)
-        if not found and asked.point is not None:
-            return self._unknown(connection, asked.point, moment, decider)
-        return self._here(connection, _only(found), moment, decider)
+        found = read_reference(connection, asked, moment.now)
+        if isinstance(found, Reading):
+            return self._here(connection, found, moment, decider)
+        if found or asked.point is None:
+            raise _not_one(found)
+        return self._unknown(connection, asked.point, moment, decider)
 
     def merge(self, one: str, other: str, *, actor: str, reason: str) -> JudgementResult:
         """Say that two customers are one.
@@ -298,8 +300,8 @@ class Customers:
         """
         return self.judging.retract(judgement, actor=actor)
 
-    def _known(self, connection: Connection, customer: UUID, point: str | None, moment: Moment) -> Context:
-        here = self._here(connection, customer, moment)
+    def _known(self, connection: Connection, read: Reading, point: str | None, moment: Moment) -> Context:
+        here = self._here(connection, read, moment)
         assert here.known is not None  # noqa: S101 - a customer was found
         return known_context(
             here.known,
@@ -311,20 +313,19 @@ class Customers:
             objected=objects_to_marketing(self.gate, here.holding),
         )
 
-    def _here(self, connection: Connection, customer: UUID, moment: Moment, decider: Decider | None = None) -> Here:
-        read = read_customer(connection, customer, moment.now)
+    def _here(self, connection: Connection, read: Reading, moment: Moment, decider: Decider | None = None) -> Here:
         deciders = self.rulebook.deciders(connection, read.standing)
         rules = (decider or deciders.live).rules
         value = rules.value.judge(read.known.orders, moment.now)
         known, acts = read.known, read.holding.acts
         situation = Situation(
             facts=moment_facts(moment) | customer_facts(known.type, known.golden, value, known.entries, acts, moment),
-            oldest=str(customer),
+            oldest=str(known.id),
             anchor=str(read.anchor),
-            anchors=frozenset(map(str, read.holding.records)) | read.holding.points,
             purposes=frozenset(self.gate.rules.purposes),
             refused=self._refused(read.holding, moment),
             contacts=read.contacts,
+            turn=read.turn,
             taken=read.taken,
         )
         return Here(
@@ -347,10 +348,10 @@ class Customers:
             facts=moment_facts(moment) | customer_facts(None, {}, value, entries, holding.acts, moment),
             oldest=point or "",
             anchor=point or "",
-            anchors=holding.points,
             purposes=frozenset(self.gate.rules.purposes),
             refused=self._refused(holding, moment),
             contacts=contacts_at(connection, holding.points, moment.now),
+            turn=latest_turn(connection, point) if point else 0,
             taken=taken_places(connection, moment.now),
         )
         return Here(deciders=deciders, situation=situation, holding=holding, value=value, entries=entries)
@@ -412,12 +413,16 @@ def _the_one(connection: Connection, reference: str) -> UUID:
 
 
 def _only(found: Sequence[UUID]) -> UUID:
-    if not found:
-        raise unknown_customer()
-    if len(found) > 1:
-        ids = ", ".join(map(str, found[:MOST_CANDIDATES]))
-        raise RefusedError(f"customer: {len(found)} fit this reference; name one of {ids}")
+    if len(found) != 1:
+        raise _not_one(found)
     return found[0]
+
+
+def _not_one(found: Sequence[UUID]) -> RefusedError:
+    if not found:
+        return unknown_customer()
+    ids = ", ".join(map(str, found[:MOST_CANDIDATES]))
+    return RefusedError(f"customer: {len(found)} fit this reference; name one of {ids}")
 
 
 def _records(connection: Connection, reference: str) -> list[Record]:

@@ -10,20 +10,21 @@ from sqlalchemy import Connection, select
 from onevoice.consent import Holding
 from onevoice.consent.holdings import HOLDING, holding_from
 from onevoice.conversation import CONVERSATION, Entry, Known, Value, entries_from, orders_from
-from onevoice.decisions.ledger import USES, given_from
+from onevoice.decisions.ledger import TURNS, USES, given_from
 from onevoice.decisions.place import PLACES, taken_from
 from onevoice.decisions.release import STANDING, Standing, standing_from
 from onevoice.messages import RecordRef
 from onevoice.store import Gathering
 from onevoice.store.members import CUSTOMER
 from onevoice.store.tables import customer
-from onevoice.workers.customers.view import unknown_customer
+from onevoice.workers.customers.reference import Reference, customers_of
 from onevoice.workers.decisions import Deciders, Situation
 
 _READING = Gathering(
     customer=select(customer.c.type, customer.c.golden, customer.c.updated_at).where(customer.c.id == CUSTOMER),
     standing=STANDING,
     uses=USES,
+    turns=TURNS,
     places=PLACES,
     **HOLDING,
     **CONVERSATION,
@@ -37,6 +38,7 @@ class Reading:
     Attributes:
         anchor: its oldest record.
         contacts: (offer, when) of all that was given to it and stands.
+        turn: of the latest decision for it.
         taken: (target, channel, conversations) of who is busy.
     """
 
@@ -45,18 +47,28 @@ class Reading:
     holding: Holding
     standing: Standing
     contacts: tuple[tuple[str, datetime], ...]
+    turn: int
     taken: tuple[tuple[str, str, int], ...]
 
 
-def read_customer(connection: Connection, customer_id: UUID, now: datetime) -> Reading:
-    """Return what the store has of a customer.
+def read_reference(connection: Connection, asked: Reference, now: datetime) -> Reading | Sequence[UUID]:
+    """Return what the store has of the one customer that a reference fits; where none or several do, those."""
+    if asked.record_id is not None:
+        read = _read(connection, asked.record_id, now)  # most ids are a customer's own
+        if read is not None:
+            return read
+    found = customers_of(connection, asked)
+    if len(found) != 1:
+        return found
+    return _read(connection, found[0], now) or ()
 
-    Raises:
-        RefusedError: there is none under this id.
-    """
+
+def _read(connection: Connection, customer_id: UUID, now: datetime) -> Reading | None:
+    """Return what the store has of the customer with this very id, None where no customer has it."""
     rows = _READING.rows(connection, customer=customer_id, now=now)
-    if not rows["customer"]:
-        raise unknown_customer()
+    oldest = next((row for row in rows["members"] if row.id == customer_id), None)
+    if oldest is None or not rows["customer"]:
+        return None
     (itself,) = rows["customer"]
     holding = holding_from(connection, customer_id, rows)
     known = Known(
@@ -67,13 +79,13 @@ def read_customer(connection: Connection, customer_id: UUID, now: datetime) -> R
         entries=entries_from(rows, holding.acts),
         orders=orders_from(rows),
     )
-    oldest = next(row for row in rows["members"] if row.id == customer_id)
     return Reading(
         known=known,
         anchor=RecordRef(system=oldest.system, stream=oldest.stream, key=oldest.key),
         holding=holding,
         standing=standing_from(rows["standing"][0]),
         contacts=given_from(rows["uses"], now),
+        turn=rows["turns"][0].latest or 0,
         taken=taken_from(rows["places"]),
     )
 

@@ -6,7 +6,7 @@ it reserves and its trace are one transaction, and what is stored is enough to m
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,13 +17,13 @@ from sqlalchemy import Connection, bindparam, select
 
 from onevoice.conversation import Moment
 from onevoice.decisions import QUESTION, ROUTE, WORDS, Decision, Question, Ruleset, reasons_by_offer, stored_question
-from onevoice.decisions.ledger import contacts_at, record_outcome, save_uses, take_turns
+from onevoice.decisions.ledger import record_outcome, save_decision, take_turns
 from onevoice.decisions.outcome import OUTCOMES
 from onevoice.decisions.place import free_place
 from onevoice.decisions.propensity import NO_CHANNEL
 from onevoice.errors import ConflictError, RefusedError
 from onevoice.messages import ANY, Act, Json, RecordRef
-from onevoice.store import INGEST, Store, insert_new, keep_out
+from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import decision as decision_table
 from onevoice.store.tables import shadow_decision
 from onevoice.workers.acts import HUB, Acts
@@ -142,23 +142,21 @@ class Desk:
                 kind, or the kind is unknown.
         """
         moment = now or datetime.now(UTC)
-        digest = _hash(asked)
-        with self.store.reading() as connection:
-            stored = _stored(connection, caller, key)
-            at = Moment(now=moment, channel=asked.channel, department=asked.department)
-            here = self.customers.here(connection, asked.ref, at) if stored is None else None
-        if here is not None:
-            request = {"caller": caller, "idempotency_key": key, "asked_hash": digest}
+        request = {"caller": caller, "idempotency_key": key, "asked_hash": _hash(asked)}
+        at = Moment(now=moment, channel=asked.channel, department=asked.department)
+        line: str | None = None
+        while True:
             try:
-                with self.store.transaction() as connection:
-                    return self._made(connection, asked, here, moment, request)
-            except _MadeBeforeError:
-                with self.store.reading() as connection:
-                    stored = _stored(connection, caller, key)
-        if stored is None or stored.asked_hash != digest:
-            raise ConflictError("decision: this Idempotency-Key was used for another question; take a new one")
-        answer: Json = stored.answer
-        return answer
+                return self._decided(asked, at, request, line)
+            except _MadeBeforeError as before:
+                stored, line = self._stored(request), before.line
+                if stored is not None:
+                    return stored
+            except RefusedError:
+                stored = self._stored(request)
+                if stored is None:
+                    raise
+                return stored
 
     def report(self, decision: UUID, said: Reported, *, caller: str, acts: Acts) -> OutcomeResult:
         """Take an outcome; the same one again changes nothing, and one of an unknown decision waits.
@@ -238,13 +236,43 @@ class Desk:
                 raise RefusedError("decision: none is known under this id")
             return EndResult(freed=free_place(connection, decision, datetime.now(UTC)))
 
+    def _decided(self, asked: Asked, at: Moment, request: Mapping[str, str], line: str | None) -> Json:
+        """Read who is there, decide and keep it; where others decide for the same customer, one after the other.
+
+        Args:
+            line: whom others decide for as well; None where nobody is known to, as nearly always.
+        """
+        if line is None:
+            with self.store.reading() as connection:
+                here = self.customers.here(connection, asked.ref, at)
+            with self.store.transaction() as connection:
+                return self._made(connection, asked, here, at.now, request)
+        with self.store.transaction() as connection:
+            take_turns(connection, line)
+            here = self.customers.here(connection, asked.ref, at)
+            return self._made(connection, asked, here, at.now, request)
+
+    def _stored(self, request: Mapping[str, str]) -> Json | None:
+        """The answer that was stored under a request's key, None where there is none.
+
+        Raises:
+            ConflictError: it was to another question.
+        """
+        with self.store.reading() as connection:
+            stored = connection.execute(_STORED, {"caller": request["caller"], "key": request["idempotency_key"]})
+            found = stored.one_or_none()
+        if found is None:
+            return None
+        if found.asked_hash != request["asked_hash"]:
+            raise ConflictError("decision: this Idempotency-Key was used for another question; take a new one")
+        answer: Json = found.answer
+        return answer
+
     def _made(
         self, connection: Connection, asked: Asked, here: Here, now: datetime, request: Mapping[str, str]
     ) -> Json:
         live, shadow = here.deciders.live, here.deciders.shadow
         situation = here.situation
-        take_turns(connection, situation.oldest)
-        situation = replace(situation, contacts=contacts_at(connection, situation.anchors, now))
         asking = question(live, situation, now, kind=asked.kind, limit=asked.limit, more=asked.facts)
         number = UUID(str(uuid_utils.uuid7()))
         costs: dict[str, int] = {}
@@ -258,6 +286,7 @@ class Desk:
             "id": number,
             **request,
             "anchor": situation.anchor,
+            "turn": situation.turn + 1,
             "ruleset": live.rules.version,
             "snapshot": live.engine.propensity.number,
             "question": put.stored(),
@@ -265,23 +294,22 @@ class Desk:
             "answer": answer,
             "made_at": now,
         }
-        if not insert_new(connection, decision_table, row, key=["caller", "idempotency_key"]):
-            raise _MadeBeforeError
+        uses = [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen]
+        if not save_decision(connection, row, uses):
+            raise _MadeBeforeError(situation.oldest)
         for rule in made.failed:
             self.failed(rule)
-        save_uses(connection, [_use(row, live.rules.ruleset, put, one.offer, costs) for one in made.chosen])
         if shadow is not None:
             connection.execute(shadow_decision.insert().values(decided_beside(shadow, number, put, made)))
         return answer
 
 
 class _MadeBeforeError(Exception):
-    """Somebody else decided under the same key meanwhile; what this one took goes back."""
+    """Somebody else decided under the same key, or for the same customer, meanwhile; what this one took goes back."""
 
-
-def _stored(connection: Connection, caller: str, key: str) -> Any:
-    """The row of the decision under a key, None where there is none."""
-    return connection.execute(_STORED, {"caller": caller, "key": key}).one_or_none()
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self.line = line
 
 
 _STORED = select(decision_table.c.asked_hash, decision_table.c.answer).where(

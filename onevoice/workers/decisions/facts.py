@@ -17,20 +17,20 @@ class Situation:
     Attributes:
         oldest: id of the customer's oldest record, or the contact point of somebody unknown.
         anchor: that record, or the contact point: what a decision hangs on.
-        anchors: all records and contact points at which earlier decisions count.
         purposes: those that the gate knows.
         refused: those of them that it refuses -> why.
         contacts: (offer, when) of all that was given at the anchors and stands.
+        turn: of the latest decision there.
         taken: (target, channel, conversations) of who is busy.
     """
 
     facts: Json
     oldest: str
     anchor: str
-    anchors: frozenset[str]
     purposes: frozenset[str]
     refused: Mapping[str, str]
     contacts: tuple[tuple[str, datetime], ...]
+    turn: int
     taken: tuple[tuple[str, str, int], ...]
 
 
