@@ -30,6 +30,7 @@ def serve(app: FastAPI, host: str, port: int, stop_event: threading.Event, *, sh
         access_log=False,  # it would hold paths, and so references; the application notes templates instead
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here asks from which address a request came
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     server = _Server(config)

@@ -12,13 +12,16 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
+import orjson
+import psycopg
+from sqlalchemy import Connection, Select, Text, cast, func, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine, Uuid
 
 from onevoice.store.types import UtcDateTime
 
-_PG = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
+_PG = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Gathering:
@@ -35,8 +38,9 @@ class Gathering:
         """Return the rows of each select by its name; a row has its columns as attributes."""
         if connection.dialect.name != "postgresql":
             return {name: connection.execute(part, parameters).all() for name, part in self._parts.items()}
-        statement, constants = self._statement
-        answer = connection.exec_driver_sql(statement, constants | parameters).one()
+        statement, places, constants = self._statement
+        values = constants | parameters
+        answer = orjson.loads(_ask(connection, statement, [values[place] for place in places]))
         return {name: self._made(name, found) for name, found in zip(self._parts, answer, strict=True)}
 
     def _made(self, name: str, found: list[list[Any]] | None) -> list[Any]:
@@ -47,16 +51,43 @@ class Gathering:
         ]
 
     @cached_property
-    def _statement(self) -> tuple[str, dict[str, Any]]:
-        """The text, and the values that are written out in the selects."""
+    def _statement(self) -> tuple[str, list[str], dict[str, Any]]:
+        """The text, the names of its parameters in their order, and the values that are written out in the selects."""
         parts = []
         for name, part in self._parts.items():
             rows = part.subquery(name)
             packed = func.json_agg(func.json_build_array(*rows.c))
-            parts.append(select(packed).select_from(rows).scalar_subquery().label(name))
-        compiled = select(*parts).compile(dialect=_PG)
+            parts.append(select(packed).select_from(rows).scalar_subquery())
+        compiled = select(cast(func.json_build_array(*parts), Text)).compile(dialect=_PG)
         written_out = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        return str(compiled), written_out
+        return str(compiled), list(compiled.positiontup or ()), written_out
+
+
+def _ask(connection: Connection, statement: str, values: list[Any]) -> str:
+    """Return the one value of a statement, asked of the driver itself: a third of what it takes through its layers.
+
+    Raises:
+        DBAPIError: as by any other statement.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - PostgreSQL has no other here
+    try:
+        with psycopg.RawCursor(driver) as cursor:
+            (answer,) = cursor.execute(statement, values).fetchone() or (None,)
+    except psycopg.Error as error:
+        lost = driver.broken
+        if lost:
+            connection.invalidate()
+        raise DBAPIError.instance(
+            None,
+            None,
+            error,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=connection.dialect,
+        ) from None
+    return str(answer)
 
 
 def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
