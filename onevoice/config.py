@@ -26,6 +26,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 LEARN_SECONDS = 3600.0
 """How often outcomes are counted for decisions."""
+HOUSEKEEPING_SECONDS = 86400.0
+"""How often what is over is taken away."""
 REJUDGE_SECONDS = 3600.0
 """How often Airflow looks whether the matching model changed."""
 
@@ -120,6 +122,21 @@ class OperatorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is over is kept.
+
+    Attributes:
+        message_seconds: the ledger of messages; so long a repeated envelope id is known.
+        quarantine_seconds: what was in quarantine, once it is settled.
+        decision_seconds: decisions with the whole of their trace.
+    """
+
+    message_seconds: float
+    quarantine_seconds: float
+    decision_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole of `onevoice.toml`.
 
@@ -146,6 +163,7 @@ class Config:
     trusted_ids: tuple[str, ...]
     one_per_customer: tuple[str, ...]
     max_regroup: int
+    retention: Retention
     systems: Mapping[str, SystemConfig]
 
     @property
@@ -173,6 +191,7 @@ def load_config(path: Path) -> Config:
         raise ConfigurationError(f"{path}: not TOML ({error})") from error
     reader = _Table(document, "", path.parent)
     hub, store, bus, api, identity = (reader.table(name) for name in ("hub", "store", "bus", "api", "identity"))
+    kept = reader.table("retention")
     config = Config(
         path=path,
         root=(path.parent / hub.text("root", ".")).resolve(),
@@ -191,9 +210,14 @@ def load_config(path: Path) -> Config:
         trusted_ids=identity.choices("trusted", IDS),
         one_per_customer=identity.choices("one_per_customer", IDS),
         max_regroup=identity.count("max_regroup", 100),
+        retention=Retention(
+            message_seconds=kept.duration("messages", "30d"),
+            quarantine_seconds=kept.duration("quarantine", "90d"),
+            decision_seconds=kept.duration("decisions", "400d"),
+        ),
         systems={name: _system(name, table) for name, table in reader.table("systems").tables()},
     )
-    for table in (hub, store, bus, api, identity, reader):
+    for table in (hub, store, bus, api, identity, kept, reader):
         table.refuse_rest()
     if not config.systems:
         raise ConfigurationError("systems: none configured; write a [systems.<name>] table with its connector")

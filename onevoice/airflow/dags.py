@@ -1,4 +1,4 @@
-"""Makes the DAGs: for each system `sync__<system>`, `reconcile__<system>` and `watch__<system>`; `learn`, `rejudge`.
+"""Makes the DAGs: for each system `sync__<system>`, `reconcile__<system>` and `watch__<system>`; for the hub, its jobs.
 
 Takes a configuration; gives DAGs by id. Parsing reads that one file and nothing else, so which streams a system has is
 not known here: one task goes through all of them in order, and says in its log how each went.
@@ -16,6 +16,7 @@ from typing import Any
 from airflow.sdk import DAG, Param
 
 from onevoice.airflow.descriptions import (
+    describe_housekeeping,
     describe_learn,
     describe_reconcile,
     describe_rejudge,
@@ -26,6 +27,7 @@ from onevoice.airflow.failure import RetryByErrorClass
 from onevoice.airflow.operators import (
     APPROVE_DELETES,
     APPROVE_REGROUPING,
+    HousekeepingOperator,
     HubOperator,
     JobOperator,
     LearnOperator,
@@ -34,9 +36,9 @@ from onevoice.airflow.operators import (
     SyncOperator,
     WatchOperator,
 )
-from onevoice.config import LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig, load_config
+from onevoice.config import HOUSEKEEPING_SECONDS, LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig, load_config
 
-TAGS = frozenset({"onevoice", "sync", "reconcile", "watch", "learn", "rejudge"})
+TAGS = frozenset({"onevoice", "sync", "reconcile", "watch", "learn", "rejudge", "housekeeping"})
 """All tags there are: `onevoice`, and the kind of DAG."""
 
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -47,6 +49,7 @@ _RECONCILE_MAY_TAKE = timedelta(hours=12)
 _WATCH_MAY_TAKE = timedelta(seconds=45)
 _LEARN_MAY_TAKE = timedelta(hours=1)
 _REJUDGE_MAY_TAKE = timedelta(hours=12)
+_HOUSEKEEPING_MAY_TAKE = timedelta(hours=6)
 _PATIENCE: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": 2.0,
@@ -69,7 +72,7 @@ def build_dags(config: Config) -> Mapping[str, DAG]:
     for system in config.systems.values():
         for dag in (_sync(config, system), _reconcile(config, system), _watch(config, system)):
             dags[dag.dag_id] = dag
-    return dags | {dag.dag_id: dag for dag in (_learn(config), _rejudge(config))}
+    return dags | {dag.dag_id: dag for dag in (_learn(config), _rejudge(config), _housekeeping(config))}
 
 
 def _learn(config: Config) -> DAG:
@@ -101,6 +104,18 @@ def _rejudge(config: Config) -> DAG:
         },
     )
     _job(RejudgeOperator, dag, config, execution_timeout=_REJUDGE_MAY_TAKE)
+    return dag
+
+
+def _housekeeping(config: Config) -> DAG:
+    dag = _job_dag(
+        "housekeeping",
+        dag_display_name="Hub: housekeeping",
+        schedule=_period(config, HOUSEKEEPING_SECONDS),
+        description="Takes away what is over",
+        doc_md=describe_housekeeping(config),
+    )
+    _job(HousekeepingOperator, dag, config, execution_timeout=_HOUSEKEEPING_MAY_TAKE)
     return dag
 
 

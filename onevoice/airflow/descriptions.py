@@ -1,6 +1,6 @@
 """What each DAG says of itself in Airflow: what it does, and what to do when it is red."""
 
-from onevoice.config import LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig
+from onevoice.config import HOUSEKEEPING_SECONDS, LEARN_SECONDS, REJUDGE_SECONDS, Config, SystemConfig
 
 _RED = """### When it is red
 
@@ -59,6 +59,21 @@ newest one. Where nothing new was reported, none is made. {_when(config, LEARN_S
 
 {_RED}
 - **TransientError**: the store was away over all tries; the next run counts all the same.
+- **AirflowFailException, a setting**: `onevoice.toml` or an Airflow connection is wrong. Write what the message asks
+  for, then clear the task.
+"""
+
+
+def describe_housekeeping(config: Config) -> str:
+    """Return the text of `housekeeping`."""
+    return f"""## Hub: housekeeping
+
+Takes away what is over, after the periods of `[retention]` in `onevoice.toml`: the ledger of old messages, settled
+quarantine, old decisions. Records, acts, what systems are owed and what waits in quarantine stay.
+{_when(config, HOUSEKEEPING_SECONDS)}
+
+{_RED}
+- **TransientError**: the store was away over all tries; the next run goes on where this one stopped.
 - **AirflowFailException, a setting**: `onevoice.toml` or an Airflow connection is wrong. Write what the message asks
   for, then clear the task.
 """

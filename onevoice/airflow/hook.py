@@ -25,6 +25,7 @@ from onevoice.errors import ConfigurationError, OperatorError, RefusedError, Tra
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from onevoice.messages import Json
+    from onevoice.workers.housekeeping import Tidied
     from onevoice.workers.hub import Hub
     from onevoice.workers.rejudge import Rejudging
 
@@ -78,6 +79,17 @@ class HubHook(BaseHook):
 
         with self.opened() as hub:
             return learn(hub.store)
+
+    def tidy(self) -> list[Tidied] | None:
+        """Take away what is over; None where somebody else is at it.
+
+        Raises:
+            ConfigurationError, OperatorError, TransientError: see `opened`.
+        """
+        from onevoice.workers.housekeeping import tidy
+
+        with self.opened() as hub:
+            return tidy(hub.store, hub.config.retention, holder=hub.worker)
 
     def rejudge(self, approved_by: str | None) -> Rejudging | None:
         """Judge all records by the present model; None where all of them were.

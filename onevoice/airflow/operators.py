@@ -1,4 +1,4 @@
-"""What Airflow does for the hub: sync a system, reconcile it, watch it; let decisions learn, judge records anew.
+"""What Airflow does for the hub: sync a system, reconcile it, watch it; and the jobs of the hub itself.
 
 A sync or reconciliation runs in the task's own process, stream after stream, parties first since other records refer
 to them; one stream's trouble does not stop the next. It leaves counts in the log and nothing in XCom.
@@ -164,6 +164,25 @@ class LearnOperator(JobOperator):
     def work(self, context: Context) -> None:
         """Count once."""
         self.log.info("decisions go by snapshot %d", HubHook(self.config_path).learn())
+
+
+class HousekeepingOperator(JobOperator):
+    """Takes away what is over."""
+
+    verb = "housekeeping"
+    about = "store"
+
+    def work(self, context: Context) -> None:
+        """Go through all kinds once.
+
+        Raises:
+            AirflowSkipException: somebody else is at it.
+        """
+        found = HubHook(self.config_path).tidy()
+        if found is None:
+            raise AirflowSkipException("somebody else is at it")
+        for one in found:
+            self.log.info("%s: %d taken away", one.what, one.removed)
 
 
 class RejudgeOperator(JobOperator):

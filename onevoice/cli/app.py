@@ -18,6 +18,7 @@ from onevoice.cli import (
     database,
     decide,
     drift,
+    housekeeping,
     identity,
     ingest,
     init,
@@ -73,7 +74,7 @@ def _everywhere(
         os.environ[VARIABLE] = str(config)  # a command's own --config, where given, wins over it
 
 
-for module in (init, check, run, status, samples, sync, ingest, match, rebuild):
+for module in (init, check, run, status, samples, sync, ingest, match, rebuild, housekeeping):
     module.register(app)
 for group in (
     customer,

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from onevoice.bus import QUARANTINE_QUEUE, parse_work, work_queue
-from onevoice.config import LEARN_SECONDS
+from onevoice.config import HOUSEKEEPING_SECONDS, LEARN_SECONDS
 from onevoice.errors import OnevoiceError, RecordError, TransientError
 from onevoice.messages import Lane, Work
 from onevoice.obligations.ledger import URGENT_NOTICE
@@ -21,6 +21,7 @@ from onevoice.store import listening, upsert
 from onevoice.store.tables import worker as worker_table
 from onevoice.workers.decisions.learning import LEARNT, learn
 from onevoice.workers.fault import place_of
+from onevoice.workers.housekeeping import TIDIED, tidy
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest_line import IngestLine
 from onevoice.workers.memory import settle_memory
@@ -71,6 +72,7 @@ class Loops:
                 if any(stream.polled for stream in self.hub.catalog.streams_of(name)):
                     self._run(f"schedule.{name}", partial(Schedule(self.hub, name).run, self.stop))
             self._run("learn", self._learn)
+            self._run("housekeeping", self._tidy)
         self._run("heartbeat", partial(self._beat, ",".join(sorted(roles))))
 
     def join(self, seconds: float = 30.0) -> bool:
@@ -165,6 +167,11 @@ class Loops:
         while not self.stop.wait(SWEEP_SECONDS):
             if self.hub.clock.due(LEARNT, timedelta(seconds=LEARN_SECONDS)):
                 learn(self.hub.store)
+
+    def _tidy(self) -> None:
+        while not self.stop.wait(SWEEP_SECONDS):
+            if self.hub.clock.due(TIDIED, timedelta(seconds=HOUSEKEEPING_SECONDS)):
+                tidy(self.hub.store, self.hub.config.retention, holder=self.hub.worker)
 
     def _compare_lists(self) -> None:
         """Hold each system's list to ours once in its interval of reconciliation; one that is away is asked again."""

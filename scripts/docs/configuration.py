@@ -53,6 +53,9 @@ _MEANING = {
     "operators.<name>.roles": 'what this person may lift: roles of `rules/suppression.yaml`, such as `["legal"]`',
     "identity.trusted": "ids that link two records by themselves, unless much speaks against it (`veto`): some of "
     "`national_id`, `register_number`, `vat_number`",
+    "retention.messages": "how long the ledger of messages is kept, and a repeated envelope id known",
+    "retention.quarantine": "how long what was in quarantine is kept once it is settled",
+    "retention.decisions": "how long decisions are kept with the whole of their trace",
     "identity.max_regroup": "a changed matching model that would regroup more customers than this waits for a person",
     "identity.one_per_customer": "of these a customer has one: records with two values are never joined, but by people",
     "systems.<name>.connector": "a folder of `connectors/`; `onevoice connector list` shows them",

@@ -46,7 +46,7 @@ print(json.dumps({"touched": done, "loaded": loaded, "dags": dags}))
 """
 
 
-JOBS = {"learn", "rejudge"}
+JOBS = {"learn": timedelta(hours=1), "rejudge": timedelta(hours=1), "housekeeping": timedelta(days=1)}
 
 
 def write_config(folder: Path, scheduler: str = "airflow", extra: str = "") -> Path:
@@ -94,9 +94,9 @@ def parse(config: Path) -> subprocess.CompletedProcess[str]:
 
 def test_each_system_has_one_dag_of_each_kind(tmp_path: Path) -> None:
     made = dags(tmp_path)
-    assert set(made) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS} | JOBS
-    for job in JOBS:
-        assert made[job].schedule == timedelta(hours=1)
+    assert set(made) == {f"{kind}__{name}" for kind in ("sync", "reconcile", "watch") for name in SYSTEMS} | JOBS.keys()
+    for job, every in JOBS.items():
+        assert made[job].schedule == every
         assert made[job].tags == {"onevoice", job}
         assert "When it is red" in (made[job].doc_md or "")
     assert made["rejudge"].params["approve_regrouping"] is False
