@@ -161,6 +161,29 @@ class WriteResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """A record to be made in a system, in that system's shape.
+
+    Attributes:
+        reference: the hub's own name of it: the same at every repeat, and of no other record.
+        fields: dotted source path -> value.
+    """
+
+    reference: str
+    fields: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreationResult:
+    """One result a creation; `key` is the system's own where it is applied, new or made by an earlier repeat."""
+
+    reference: str
+    outcome: WriteOutcome
+    key: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListEntry:
     """One entry of a suppression list that a system holds."""
 

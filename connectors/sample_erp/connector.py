@@ -2,12 +2,12 @@
 
 from connectors.sample_erp.reader import ErpReader
 from connectors.sample_erp.writer import ErpWriter
-from onevoice.sdk import Settings, TwoWay
+from onevoice.sdk import Maker, Settings
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.sql import open_engine
 
 
-class SampleErp(TwoWay):
+class SampleErp(Maker):
     """Customers with their main address (both ways) and orders of one ERP."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:

@@ -29,6 +29,7 @@ CUSTOMERS = sa.Table(
     sa.Column("created_at", Instant),
     sa.Column("updated_at", Instant),
     sa.Column("row_version", sa.Integer),
+    sa.Column("external_ref", sa.Text),
 )
 ADDRESSES = sa.Table(
     "addresses",
@@ -54,7 +55,13 @@ ORDERS = sa.Table(
     sa.Column("updated_at", Instant),
 )
 ADDRESS_FIELDS = ("address_id", "street", "city", "postal_code", "country", "updated_at")
-WRITABLE_CUSTOMER = frozenset(CUSTOMERS.columns.keys()) - {"customer_no", "created_at", "updated_at", "row_version"}
+WRITABLE_CUSTOMER = frozenset(CUSTOMERS.columns.keys()) - {
+    "customer_no",
+    "created_at",
+    "updated_at",
+    "row_version",
+    "external_ref",
+}
 WRITABLE_ADDRESS = frozenset(ADDRESS_FIELDS) - {"address_id", "updated_at"}
 
 _other = ADDRESSES.alias("other")

@@ -1,8 +1,10 @@
-"""Writes the ERP: columns of a customer and of her main address, if neither changed since they were read.
+"""Writes the ERP: columns of a customer and her main address, if neither changed since they were read; new customers.
 
-One transaction a change: lock both rows, compare, update. The one rule: it changes rows and never makes any.
+One transaction a change: lock both rows, compare, update. A new customer carries the hub's reference in a column that
+is unique, so that a repeat finds her. Addresses are rows of their own, of which none is made.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -11,8 +13,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from connectors.sample_erp.tables import ADDRESSES, CUSTOMERS, SELECT_CUSTOMERS, WRITABLE_ADDRESS, WRITABLE_CUSTOMER
-from onevoice.sdk import Change, RefusedError, Settings, WriteOutcome, WriteResult, version_text
-from onevoice.sdk.batches import in_batches
+from onevoice.sdk import (
+    Change,
+    Creation,
+    CreationResult,
+    RefusedError,
+    Settings,
+    WriteOutcome,
+    WriteResult,
+    version_text,
+)
+from onevoice.sdk.batches import created_in_batches, in_batches
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 from onevoice.sdk.sql import writing
@@ -38,6 +49,32 @@ class ErpWriter:
         self._manifest.writable(stream)
         return in_batches(changes, 1, lambda batch: [self._write(stream, change) for change in batch])
 
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the customers one by one; one that is there under the same reference is left as she is.
+
+        Raises:
+            ConfigurationError: no records can be made in the stream.
+            TransientError, OperatorError: see `onevoice.sdk.sql.classified`.
+        """
+        self._manifest.creatable(stream)
+        return created_in_batches(creations, 1, lambda batch: [self._create(stream, one) for one in batch])
+
+    def _create(self, stream: str, creation: Creation) -> CreationResult:
+        where = place(self._settings.system, stream)
+        customer, address = _split(creation.fields, where)
+        if address:
+            raise RefusedError(f"{where}: an address cannot be made with a customer")
+        now = self._settings.now()
+        row = {"email_opt_out": False, "phone_opt_out": False, **customer, "created_at": now, "updated_at": now}
+        known = sa.select(CUSTOMERS.c.customer_no).where(CUSTOMERS.c.external_ref == creation.reference)
+        with writing(self._engine, where) as connection:
+            number = connection.execute(known).scalar()
+            if number is None:
+                number = _number(creation.reference)
+                row |= {"customer_no": number, "external_ref": creation.reference}
+                connection.execute(sa.insert(CUSTOMERS).values(row))
+        return CreationResult(reference=creation.reference, outcome=WriteOutcome.APPLIED, key=str(number))
+
     def _write(self, stream: str, change: Change) -> WriteResult:
         where = place(self._settings.system, stream, change.key)
         customer, address = _split(change.fields, where)
@@ -57,6 +94,11 @@ class ErpWriter:
                 connection.execute(sa.update(ADDRESSES).where(same).values(address))
             written = connection.execute(_of(change.key)).mappings().one()
         return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED, version=version_text(written["changed_at"]))
+
+
+def _number(reference: str) -> str:
+    """Return the number of a new customer, from a range that the ERP's own program does not use."""
+    return f"H{hashlib.blake2b(reference.encode(), digest_size=8).hexdigest().upper()}"
 
 
 def _locked(connection: Connection, key: str) -> RowMapping | None:

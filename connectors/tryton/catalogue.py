@@ -13,6 +13,7 @@ MECHANISM = "party.contact_mechanism"
 CATEGORY = "party.category"
 LANGUAGE = "ir.lang"
 COUNTRY = "country.country"
+IDENTIFIER = "party.identifier"
 
 FLAGS = {"no_email_marketing": "no_email_category", "no_phone_marketing": "no_phone_category"}
 """Source field -> the setting that names its category."""
@@ -25,6 +26,7 @@ _RIGHTS = {
     LANGUAGE: ("read",),
     COUNTRY: ("read",),
 }
+_RIGHTS_TO_MAKE = {PARTY: ("create",), IDENTIFIER: ("read", "create")}
 
 
 class Catalogue:
@@ -34,14 +36,15 @@ class Catalogue:
         self._rpc = rpc
         self._names = {flag: str(settings.values[setting]) for flag, setting in FLAGS.items()}
 
-    def check_rights(self, where: str) -> None:
-        """Return when the user has every right that reading and writing parties needs.
+    def check_rights(self, where: str, *, to_make: bool = False) -> None:
+        """Return when the user has every right that reading and writing parties needs, or that making one needs.
 
         Raises:
             OperatorError: one is missing.
         """
-        access = self._rpc.ask("ir.model.access.get_access", list(_RIGHTS), where=where)
-        for model, rights in _RIGHTS.items():
+        needed = _RIGHTS_TO_MAKE if to_make else _RIGHTS
+        access = self._rpc.ask("ir.model.access.get_access", list(needed), where=where)
+        for model, rights in needed.items():
             missing = [right for right in rights if not access[model][right]]
             if missing:
                 raise OperatorError(f"{where}: the user lacks the right to {' and '.join(missing)} {model}; grant it")

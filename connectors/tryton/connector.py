@@ -1,18 +1,20 @@
 """The connector to Tryton: readers and a writer over one session."""
 
+from collections.abc import Sequence
+
 from connectors.tryton.catalogue import Catalogue
 from connectors.tryton.reader import PartyReader
 from connectors.tryton.rpc import TrytonRpc
 from connectors.tryton.sale import SaleReader
 from connectors.tryton.streams import Streams
 from connectors.tryton.writer import PartyWriter
-from onevoice.sdk import Settings, TwoWay
+from onevoice.sdk import Maker, Settings
 from onevoice.sdk.exchange import Exchange, checked_address
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.throttle import Throttle
 
 
-class Tryton(TwoWay):
+class Tryton(Maker):
     """Parties of one Tryton database, both ways, and its sales."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
@@ -27,4 +29,9 @@ class Tryton(TwoWay):
         catalogue = Catalogue(rpc, settings)
         parties = PartyReader(rpc, catalogue, settings, manifest)
         streams = Streams(parties, SaleReader(rpc, settings, manifest), manifest)
-        super().__init__(streams, PartyWriter(rpc, catalogue, parties, settings, manifest), close=rpc.close)
+        self._parties = PartyWriter(rpc, catalogue, parties, settings, manifest)
+        super().__init__(streams, self._parties, close=rpc.close)
+
+    def find(self, stream: str, references: Sequence[str]) -> dict[str, str]:
+        """Return reference -> key of the parties that were made; see `RecordFinder`."""
+        return self._parties.find(stream, references)

@@ -1,22 +1,35 @@
 """Writes parties: one call and so one transaction a change, over the very rows that the change was computed on.
 
 The hub's version is compared first; then Tryton itself compares the rows' time stamps with those that were read, so
-that nothing slips in between. The one rule: it changes parties and adds parts to them; it makes and deletes no party.
+that nothing slips in between. A new party carries the hub's reference as an identifier without a type, by which it is
+found again. The one rule: it changes and makes parties and adds parts to them; it deletes none.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.tryton.catalogue import FLAGS, PARTY, Catalogue
+from connectors.tryton.catalogue import FLAGS, IDENTIFIER, PARTY, Catalogue
 from connectors.tryton.party import ADDRESS_FIELDS, KINDS, first_address, first_mechanism, party_version, timestamps
 from connectors.tryton.reader import PartyReader
 from connectors.tryton.rpc import TrytonRpc
-from onevoice.sdk import Change, ConflictError, Json, RefusedError, Settings, WriteOutcome, WriteResult
-from onevoice.sdk.batches import in_batches
+from onevoice.sdk import (
+    Change,
+    ConflictError,
+    Creation,
+    CreationResult,
+    Json,
+    RefusedError,
+    Settings,
+    WriteOutcome,
+    WriteResult,
+)
+from onevoice.sdk.batches import created_in_batches, in_batches
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 
 _ADDRESS = "address."
+_NOBODY: Json = {"addresses.": [], "contact_mechanisms.": []}
+"""A party that is not there yet: it has no parts."""
 
 
 class PartyWriter:
@@ -61,6 +74,42 @@ class PartyWriter:
             self._catalogue.check_rights(where)
             raise
         return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED)
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the parties one by one; Tryton does not tell a repeat from a new one, see `find`.
+
+        Raises:
+            ConfigurationError: no records can be made in the stream.
+            TransientError, OperatorError: see `TrytonRpc`.
+        """
+        self._manifest.creatable(stream)
+        return created_in_batches(creations, 1, lambda batch: [self._create(stream, one) for one in batch])
+
+    def find(self, stream: str, references: Sequence[str]) -> dict[str, str]:
+        """Return reference -> key of the parties that were made under them, archived ones included.
+
+        Raises:
+            TransientError, OperatorError: see `TrytonRpc`.
+        """
+        where, domain = place(self._settings.system, stream), [["code", "in", list(references)], ["type", "=", None]]
+        context: Json = {"active_test": False}
+        fields = ["code", "party"]
+        arguments = (domain, 0, None, None, fields)
+        rows = self._rpc.ask(f"{IDENTIFIER}.search_read", *arguments, where=where, context=context)
+        return {row["code"]: str(row["party"]) for row in rows}
+
+    def _create(self, stream: str, creation: Creation) -> CreationResult:
+        where = place(self._settings.system, stream)
+        values = self._values(creation.fields, _NOBODY, where)
+        if not values.get("name"):
+            raise RefusedError(f"{where}: Tryton would take a party without a name; it is not made")
+        values["identifiers"] = [["create", [{"type": None, "code": creation.reference}]]]
+        try:
+            [made] = self._rpc.call(f"{PARTY}.create", [values], where=where)
+        except RefusedError:
+            self._catalogue.check_rights(where, to_make=True)
+            raise
+        return CreationResult(reference=creation.reference, outcome=WriteOutcome.APPLIED, key=str(made))
 
     def _values(self, fields: Json, row: Json, where: str) -> Json:
         values: Json = {}

@@ -69,7 +69,7 @@ def add(
             raise ConfigurationError(f"system {system}: {left} record(s) were not taken in; see 'onevoice status'")
         found = connecting.outlook(hub, system)
         _show(system, found)
-        count = sum(found.fields.values()) + sum(found.entries.values())
+        count = sum(found.fields.values()) + sum(found.entries.values()) + sum(found.creates.values())
         if count and not yes and not typer.confirm("Write this now?"):
             note(f"nothing is written; 'onevoice system add {system}' goes on from here")
             return
@@ -145,6 +145,7 @@ def _show(system: str, found: "Outlook") -> None:
         for (stream, lane, name), count in sorted(found.fields.items())
     ]
     rows += [(name, "list", "entries", count) for name, count in sorted(found.entries.items())]
+    rows += [(stream, "record", "new", count) for stream, count in sorted(found.creates.items())]
     if not rows:
         done(f"nothing would be written into {system}")
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from onevoice.errors import ConfigurationError
-from onevoice.mapping.layout import CONTRACTS, check_layout, check_override, problem_at
+from onevoice.mapping.layout import CONTRACTS, CREATES, check_layout, check_override, problem_at
 from onevoice.mapping.overriding import merge_documents, merge_marks
 from onevoice.mapping.positions import Marks, load_yaml
 from onevoice.mapping.rule import FlagRule, Rule, RuleProblem, parse_rule
@@ -30,6 +30,7 @@ class MappingFile:
         to: canonical type.
         key, version, occurred_at: source paths of the record's key, its version and the time its values date from.
         writable: the hub may write records of this stream.
+        create: whose records the hub makes where the system has none, one of `layout.CREATES`.
         contract: what becomes of a record that is not what its schema says, one of `layout.CONTRACTS`.
         ignore: source field -> why it is not mapped.
         tests: cases: name, in, canonical, flags.
@@ -51,6 +52,7 @@ class MappingFile:
     version: str
     occurred_at: str | None
     writable: bool
+    create: str
     contract: str
     rules: Sequence[Rule]
     flags: Sequence[FlagRule]
@@ -129,6 +131,7 @@ def read_mapping(path: Path, system: str, base: Path | None = None) -> MappingFi
         version=document["version"],
         occurred_at=document.get("occurred_at"),
         writable=document.get("writable", False),
+        create=document.get("create", CREATES[0]),
         contract=document.get("contract", CONTRACTS[0]),
         rules=[rule for rule in rules if isinstance(rule, Rule)],
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
@@ -151,6 +154,7 @@ def _slot(main: MappingFile, name: str, slot: Json, rules: Sequence[Rule | FlagR
         each=slot.get("each"),
         by=slot.get("by"),
         writable=main.writable and slot["to"] in PARTY_TYPES,
+        create=CREATES[0],
         rules=[rule for rule in rules if isinstance(rule, Rule)],
         flags=[rule for rule in rules if isinstance(rule, FlagRule)],
         tests=[],

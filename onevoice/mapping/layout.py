@@ -14,8 +14,9 @@ from onevoice.mapping.rule import nearest
 from onevoice.messages import PARTY_TYPES, Json
 
 REQUIRED = ("stream", "to", "key", "version", "fields")
-KEYS = frozenset({*REQUIRED, "occurred_at", "writable", "contract", "also", "ignore", "tests"})
+KEYS = frozenset({*REQUIRED, "occurred_at", "writable", "create", "contract", "also", "ignore", "tests"})
 CONTRACTS = ("quarantine record", "quarantine field", "evolve", "freeze")
+CREATES = ("never", "when_needed", "all")
 SLOT_KEYS = frozenset({"to", "fields", "when", "each", "by"})
 _CASE_KEYS = frozenset({"name", "in", "canonical", "flags", "also"})
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -40,6 +41,7 @@ def check_layout(document: Any, path: Path, marks: Marks) -> None:
         raise problem_at(path, marks, ("stream",), "`stream` and the name of the file must be the same")
     if not isinstance(document.get("writable", False), bool):
         raise problem_at(path, marks, ("writable",), "`writable` must be true or false")
+    _check_creates(document, path, marks)
     if document.get("contract", CONTRACTS[0]) not in CONTRACTS:
         raise problem_at(path, marks, ("contract",), f"`contract` must be one of {', '.join(CONTRACTS)}")
     _check_fields(document, (), path, marks)
@@ -67,6 +69,20 @@ def problem_at(path: Path, marks: Marks, key: tuple[Any, ...], message: str) -> 
         key = key[:-1]
     line, column = marks[key]
     return ConfigurationError(f"{path}:{line}:{column}: {message}")
+
+
+def _check_creates(document: Json, path: Path, marks: Marks) -> None:
+    chosen = document.get("create", CREATES[0])
+    if chosen not in CREATES:
+        raise problem_at(path, marks, ("create",), f"`create` must be one of {', '.join(CREATES)}")
+    if chosen == CREATES[0]:
+        return
+    if not document.get("writable", False):
+        raise problem_at(path, marks, ("create",), "`create` needs `writable: true`: what is made is also kept right")
+    if document["to"] not in PARTY_TYPES:
+        raise problem_at(
+            path, marks, ("create",), f"`create` is for persons and organisations, not for {document['to']}"
+        )
 
 
 def _check_known(found: Json, known: Collection[str], at: tuple[Any, ...], path: Path, marks: Marks) -> None:

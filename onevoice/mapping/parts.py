@@ -1,7 +1,7 @@
 """Texts that hold several values: names, addresses, and whatever stands between separators.
 
 Takes a rule; gives the conversion between such a text and an object of parts. The rule kept: what would not read back
-as the same parts is not written, since no text of this form says it.
+as the same parts is not written, since no text of this form says it; a rule that only writes is not read back.
 """
 
 import re
@@ -37,7 +37,7 @@ def make_name(rule: Rule) -> Conversion:
         family = " ".join(name[part] for part in ("family", "suffix") if part in name)
         return f"{family}, {first}" if family_first and first else f"{first} {family}".strip()
 
-    return _guarded(get, put)
+    return _guarded(get, put, reads=rule.direction != "out")
 
 
 def make_address(rule: Rule) -> Conversion:
@@ -61,7 +61,7 @@ def make_address(rule: Rule) -> Conversion:
         lines = [*address.get("street", "").split("\n"), town, address.get("country", "")]
         return ", ".join(line for line in lines if line)
 
-    return _guarded(get, put)
+    return _guarded(get, put, reads=rule.direction != "out")
 
 
 def make_split(split: Split) -> Conversion:
@@ -74,10 +74,10 @@ def make_split(split: Split) -> Conversion:
     return _guarded(get, lambda parts: split.by.join(parts.get(part, "") for part in split.into).rstrip(split.by))
 
 
-def _guarded(get: Callable[[object], Parts | None], put: Callable[[Parts], str]) -> Conversion:
+def _guarded(get: Callable[[object], Parts | None], put: Callable[[Parts], str], *, reads: bool = True) -> Conversion:
     def write(parts: Parts) -> str | None:
         text = put(parts)
-        return text if text and get(text) == parts else None
+        return text if text and (not reads or get(text) == parts) else None
 
     return Conversion(get, write)
 

@@ -35,6 +35,7 @@ def owed_fields(
     writable: Collection[str],
     if_empty: Collection[str],
     read: Read,
+    alone: bool = False,
 ) -> Owed:
     """Return what is to be written so that the record says what is wanted.
 
@@ -47,6 +48,8 @@ def owed_fields(
         writable: the source paths of the lane at hand.
         if_empty: those of them that are only ever filled, never overwritten.
         read: reads a dotted path in a payload.
+        alone: nobody but the record itself speaks for its customer any more. A record that the hub made then keeps
+            what it was made with.
     """
     fields: Json = {}
     for path, value in differing.items():
@@ -60,6 +63,8 @@ def owed_fields(
     for path in writable:
         mark = marks.get(path)
         if path in wanted or not mark or "written" not in mark or read(payload, path) != mark["written"]:
+            continue
+        if alone and "made" in mark:
             continue
         if "replaced" in mark and mark["replaced"] != mark["written"]:
             fields[path] = mark["replaced"]

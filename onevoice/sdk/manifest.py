@@ -19,6 +19,19 @@ FILE = "manifest.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSpec:
+    """What it takes to make a record of a stream.
+
+    Attributes:
+        needs: source paths without which the system takes no new record.
+        reference: source path at which a record shows the reference it was made under; None: it does not.
+    """
+
+    needs: tuple[str, ...] = ()
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSpec:
     """One kind of record.
 
@@ -26,6 +39,7 @@ class StreamSpec:
         mode: poll (the hub asks) or push (the system tells).
         overlap_seconds: how far a read goes back behind its cursor.
         page_size: records the connector asks for at a time.
+        create: what it takes to make a record; None: none can be made.
         declared: how the SDK's connector of this kind reads and writes it.
     """
 
@@ -34,6 +48,7 @@ class StreamSpec:
     writable: bool = False
     overlap_seconds: float = 120.0
     page_size: int = 200
+    create: CreateSpec | None = None
     declared: Json = field(default_factory=dict)
 
 
@@ -52,8 +67,8 @@ class Capabilities:
     Attributes:
         max_batch: most changes in one `write`.
         requests_per_second: budget for all calls; None: not limited.
-        create: how a create is made safe: upsert_key, idempotency_key, lookup or none; for readers, until the hub
-            creates anything.
+        create: what makes the repeat of a create harmless: upsert_key, idempotency_key, lookup (the hub looks for
+            its reference before) or none (then it is in doubt, and a person decides).
         deletes: for readers too: told (a read gives them), swept (only missed in a complete read) or none (never seen).
         since_cursor: a read gives what changed; False: always everything.
         push: the system tells by itself.
@@ -136,6 +151,17 @@ class Manifest:
             raise ConfigurationError(f"connector {self.id}: stream {name!r} is not writable; write nothing into it")
         return spec
 
+    def creatable(self, name: str) -> StreamSpec:
+        """Return the declaration of a stream in which records can be made.
+
+        Raises:
+            ConfigurationError: the connector has no such stream, or makes no records in it.
+        """
+        spec = self.writable(name)
+        if spec.create is None:
+            raise ConfigurationError(f"connector {self.id}: no records can be made in stream {name!r}")
+        return spec
+
     def wsdl(self) -> PinnedWsdl:
         """Return the pinned contract.
 
@@ -184,12 +210,7 @@ def _manifest(raw: Json, folder: Path, package: str) -> Manifest:
         package=package,
         folder=folder,
         settings=raw["settings"],
-        streams={
-            name: StreamSpec(
-                name=name, declared=spec.get(kind, {}), **{key: value for key, value in spec.items() if key != kind}
-            )
-            for name, spec in raw.get("streams", {}).items()
-        },
+        streams={name: _stream(name, spec, kind) for name, spec in raw.get("streams", {}).items()},
         lists={
             name: ListSpec(name=name, channels=tuple(map(Channel, spec["channels"])))
             for name, spec in raw.get("lists", {}).items()
@@ -199,3 +220,11 @@ def _manifest(raw: Json, folder: Path, package: str) -> Manifest:
         declared=raw.get(kind, {}),
         quality=Quality(**raw.get("quality", {})),
     )
+
+
+def _stream(name: str, spec: Json, kind: str) -> StreamSpec:
+    plain = {key: value for key, value in spec.items() if key not in (kind, "create")}
+    create = spec.get("create")
+    if create is not None:
+        plain["create"] = CreateSpec(needs=tuple(create.get("needs", ())), reference=create.get("reference"))
+    return StreamSpec(name=name, declared=spec.get(kind, {}), **plain)

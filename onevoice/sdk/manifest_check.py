@@ -50,6 +50,10 @@ def _check_declared(parts: list[tuple[str, str, Json]], kind: str, name: str, *,
             _fit(part[kind], {**schema, "$ref": f"#/$defs/{role}"}, name, f"{place}{kind}.")
         elif must and role != "connector" and part.get("mode") != "push":
             raise ConfigurationError(f"{name}: {place}{kind}: is missing; say how it is read, or name an entry")
+        if role == "stream" and must and ("create" in part) != ("create" in part.get(kind, {})):
+            raise ConfigurationError(
+                f"{name}: {place}create: and {place}{kind}.create: go together; write both, or drop both"
+            )
 
 
 def _fit(value: Any, schema: Json, name: str, place: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from onevoice.messages import Change, Json, ListEntry, SourceRecord, WriteResult
+from onevoice.messages import Change, Creation, CreationResult, Json, ListEntry, SourceRecord, WriteResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,35 @@ class RecordWriter(Reader, Protocol):
         Raises:
             TransientError: nothing is known to have been applied; all may be tried again.
             OperatorError: the system does not let us in.
+        """
+
+
+@runtime_checkable
+class RecordCreator(RecordWriter, Protocol):
+    """A connector that can make records. `capabilities.create` in its manifest says what makes a repeat harmless."""
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the records and return exactly one result each, in order.
+
+        With `upsert_key` and `idempotency_key` a repeat under the same reference makes no second record and gives the
+        key of the first.
+
+        Raises:
+            TransientError: nobody knows what was made; the hub repeats it, after a look with `lookup`, and with `none`
+                only when a person says so.
+            OperatorError: the system does not let us in.
+        """
+
+
+@runtime_checkable
+class RecordFinder(RecordCreator, Protocol):
+    """A connector that can find what it made; needed for `create: lookup`."""
+
+    def find(self, stream: str, references: Sequence[str]) -> dict[str, str]:
+        """Return reference -> key of those of the records that the system has.
+
+        Raises:
+            TransientError, OperatorError: the system cannot be asked.
         """
 
 

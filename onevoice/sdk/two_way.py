@@ -7,7 +7,7 @@ is its own: how the parts are made, and a port such as `receive`.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from onevoice.messages import Change, Json, SourceRecord, WriteResult
+from onevoice.messages import Change, Creation, CreationResult, Json, SourceRecord, WriteResult
 from onevoice.sdk.ports import Page
 
 
@@ -29,6 +29,13 @@ class WriterPart(Protocol):
 
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
         """Write the changes; one result each."""
+
+
+class CreatorPart(WriterPart, Protocol):
+    """Changes the records of one system and makes new ones."""
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the records; one result each."""
 
 
 class OneWay:
@@ -69,3 +76,15 @@ class TwoWay(OneWay):
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
         """Write the changes; exactly one result each, in order; see `RecordWriter.write`."""
         return self._writer.write(stream, changes)
+
+
+class Maker(TwoWay):
+    """A connector that is asked for records, changes them and makes new ones."""
+
+    def __init__(self, reader: ReaderPart, writer: CreatorPart, *, close: Callable[[], None]) -> None:
+        super().__init__(reader, writer, close=close)
+        self._creator = writer
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the records; exactly one result each, in order; see `RecordCreator.create`."""
+        return self._creator.create(stream, creations)

@@ -469,6 +469,23 @@ delivered = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
+creation = Table(
+    "creation",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("reference", Uuid, primary_key=True, comment="id of the record for whose customer it is made"),
+    Column("state", Text, nullable=False),
+    Column("fields", JsonDocument, nullable=False, comment="source path -> value, as sent"),
+    Column("key", Text, comment="the system's own, once it is known"),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("made_at", UtcDateTime),
+    CheckConstraint("state in ('begun', 'in_doubt', 'made')", name="state"),
+    CheckConstraint("(state = 'made') = (key is not null)", name="made"),
+    Index(None, "system", "stream", "key"),
+    comment="what the hub makes in systems, noted before it is sent",
+)
+
 # --- what is told to whoever listens ------------------------------------------------------------------------------
 
 event_outbox = Table(

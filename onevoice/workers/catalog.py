@@ -25,6 +25,9 @@ class Stream:
     Attributes:
         mode: what becomes of a record that is not what its schema says.
         also: what else one of its records gives, each with a mapping and a contract of its own.
+        create: whose records the hub makes where the system has none: never, when_needed or all.
+        safe_by: what makes the repeat of a create harmless, see `Capabilities.create`.
+        needs, reference: see `CreateSpec`.
     """
 
     system: str
@@ -36,6 +39,10 @@ class Stream:
     writable: bool
     mode: Mode = Mode.QUARANTINE_RECORD
     also: tuple["Stream", ...] = ()
+    create: str = "never"
+    safe_by: str = "none"
+    needs: tuple[str, ...] = ()
+    reference: str | None = None
 
     def admit(self, data: Json, drift: Collection[Drift]) -> tuple[Json, tuple[str, ...]]:
         """Return what is mapped of a record that differs from its schema, and pointers to what is set aside.
@@ -99,6 +106,10 @@ class Catalog:
         """Return what a record is mapped by; None when its stream is not configured any more."""
         found = self.streams.get((record.system, record.stream))
         return found.part_of(record.key) if found is not None and found.also else found
+
+    def creating(self) -> list[Stream]:
+        """Return the streams in which the hub may make records."""
+        return [stream for stream in self.streams.values() if stream.create != "never"]
 
     def streams_of(self, system: str) -> list[Stream]:
         """Return the streams of one system, parties first, since other records refer to them."""
@@ -184,7 +195,24 @@ def _streams(config: Config, system: SystemConfig, manifest: Manifest, contracts
             _part(system, spec, file, contracts.source(system.connector, name), contracts.canonical(file.to))
             for file in (files[name], *files[name].also.values())
         )
-        yield replace(main, also=tuple(also))
+        yield _creating(replace(main, also=tuple(also)), files[name], spec, manifest)
+
+
+def _creating(stream: Stream, file: MappingFile, spec: StreamSpec, manifest: Manifest) -> Stream:
+    if spec.create is None and file.create == "never":
+        return stream
+    if spec.create is None:
+        path, line, column = file.place(("create",))
+        raise ConfigurationError(
+            f"{path}:{line}:{column}: connector {manifest.id} makes no records in {spec.name}; leave `create` out"
+        )
+    return replace(
+        stream,
+        create=file.create,
+        safe_by=manifest.capabilities.create,
+        needs=spec.create.needs,
+        reference=spec.create.reference,
+    )
 
 
 def _part(system: SystemConfig, spec: StreamSpec, file: MappingFile, source: Contract, canonical: Contract) -> Stream:

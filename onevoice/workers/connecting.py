@@ -40,10 +40,12 @@ class Outlook:
     Attributes:
         fields: (stream, lane, field) -> in how many records.
         entries: list -> how many entries.
+        creates: stream -> how many records that it lacks.
     """
 
     fields: Counter[tuple[str, Lane, str]]
     entries: Counter[str]
+    creates: Counter[str]
 
 
 def hold(hub: Hub, system: str) -> None:
@@ -70,8 +72,10 @@ def taken_in(hub: Hub, system: str, progress: Progress) -> int:
 
 
 def outlook(hub: Hub, system: str) -> Outlook:
-    """Return what the system is owed at this moment, field by field."""
-    found = Outlook(fields=Counter(), entries=Counter())
+    """Return what the system is owed at this moment, field by field, and how many records would be made in it."""
+    for one in hub.catalog.streams_of(system):
+        hub.sync.lacking.owe(system, one.name)
+    found = Outlook(fields=Counter(), entries=Counter(), creates=Counter(hub.delivery.creating.outlook(system)))
     for stream, lane, names in hub.delivery.outlook(system):
         found.fields.update((stream, lane, name) for name in names)
         if not names:

@@ -20,6 +20,7 @@ from onevoice.workers.delivery import Delivery
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.as_of import begin_as_of
+from onevoice.workers.lacking import Lacking
 from onevoice.workers.links import Signing
 from onevoice.workers.model import load_model
 from onevoice.workers.relay import Relay
@@ -104,7 +105,7 @@ def open_hub(config: Config) -> Hub:
         delivery=Delivery(
             store=store, catalog=catalog, systems=systems, door=door, ingest=ingest, retry_seconds=config.retry_seconds
         ),
-        sync=Sync(store, door, systems, worker),
+        sync=Sync(store, door, systems, worker, Lacking(store, ingest)),
         clock=Clock(store=store, gate=gate, ingest=ingest),
         gate=gate,
         model=model,

@@ -3,9 +3,9 @@
 A mark is `{sent, replaced}` and, while the write is under way, `base`: the version (sequence, reading) that it was
 computed on, and for a consent field `denies`: the values that say no. Once proven it has `written`, as the system gave
 it back, and `version`, the one that brought it. `otherwise` counts how often the system gave back one and the same
-other value in a version that may be anybody's. Two rules: a version older than the write is never its echo, nor is a
-prohibition that the hub has not proven to have set. Ingest and both lanes change one row, so each holds it from
-reading to writing; who also takes obligations takes the marks first.
+other value in a version that may be anybody's, and `made` says that the hub made the record itself. Two rules: a
+version older than the write is never its echo, nor is a prohibition that the hub has not proven to have set. Ingest and
+both lanes change one row, so each holds it from reading to writing; who also takes obligations takes the marks first.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ MOST_OTHERWISE = 3
 """So often the same value comes back instead of what was sent; then that is the form the system keeps it in."""
 
 _KEY = ("system", "stream", "key")
-_PROVEN = ("sent", "replaced", "written", "version")
+_PROVEN = ("sent", "replaced", "written", "version", "made")
 
 
 def load_marks(connection: Connection, refs: Collection[RecordRef]) -> dict[RecordRef, Marks]:
@@ -68,8 +68,17 @@ def sending(mark: Json, value: Any, *, replaced: Any, base: tuple[str, int], den
 
 def proven(mark: Json, value: Any, *, written: Any, version: str) -> Json:
     """Return the mark of a field that the system has given back after the write."""
-    kept: Json = {name: mark[name] for name in ("replaced", "denies") if name in mark}
+    kept: Json = {name: mark[name] for name in ("replaced", "denies", "made") if name in mark}
     return {**kept, "sent": value, "written": written, "version": version}
+
+
+def made(value: Any, *, written: Any, version: str, consent: bool) -> Json:
+    """Return the mark of a field of a record that the hub itself made: before, nothing stood there.
+
+    A consent field is given nothing back: what the system puts there when nobody says anything is not known.
+    """
+    before: Json = {} if consent else {"replaced": None}
+    return {"made": True, **before, "sent": value, "written": written, "version": version}
 
 
 def otherwise(mark: Json, before: Json, value: Any, *, given: Any, version: str) -> Json | None:
@@ -115,7 +124,7 @@ def judged(mark: Json, value: Any, version: tuple[str, int]) -> Json | None:
         return mark
     if "base" in mark:
         own = version > tuple(mark["base"])
-        kept: Json = {name: mark[name] for name in ("sent", "base", "denies", "otherwise") if name in mark}
+        kept: Json = {name: mark[name] for name in ("sent", "base", "denies", "otherwise", "made") if name in mark}
         return {**kept, "replaced": value} if own else mark
     if "version" not in mark:
         return mark if value == mark["otherwise"]["given"] else None

@@ -18,6 +18,7 @@ from onevoice.store import Lease, Store, upsert
 from onevoice.store.tables import source_record, stream_state
 from onevoice.workers.door import Door
 from onevoice.workers.drift import has_drifted
+from onevoice.workers.lacking import Lacking
 from onevoice.workers.systems import READ, Systems
 
 LEASE_SECONDS = 60.0
@@ -47,6 +48,7 @@ class Sync:
     door: Door
     systems: Systems
     worker: str
+    lacking: Lacking
 
     def sync(self, system: str, stream: str, *, progress: Progress | None = None) -> SyncReport:
         """Read what changed since the cursor.
@@ -142,6 +144,7 @@ class Sync:
             if progress is not None:
                 progress(len(page.records))
         deleted = self._delete_absent(reader, system, stream, seen, approved)
+        self.lacking.owe(system, stream)
         self._note(system, stream, lease, {"reconciled_at": datetime.now(UTC)})
         return SyncReport(system=system, stream=stream, read=read, published=published, deleted=deleted)
 

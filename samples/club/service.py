@@ -34,6 +34,7 @@ class Club:
         self.lost = 0
         self.tagged = True
         self._ticks = 0
+        self._joined: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def put(self, number: int, **fields: Any) -> None:
@@ -49,6 +50,8 @@ class Club:
         if headers.get("X-Club-Key") != KEY:
             return 401, {}, {"error": "who are you?"}
         with self._lock:
+            if parts.path == "/v1/members" and method == "POST":
+                return self._join(headers.get("Idempotency-Key"), body["member"])
             if parts.path == "/v1/members":
                 return self._list({name: values[0] for name, values in parse_qs(parts.query).items()})
             number = parts.path.removeprefix("/v1/members/")
@@ -61,6 +64,18 @@ class Club:
         found = [member for member in found if member["changed"] >= query.get("since", "")]
         at = (int(query["page"]) - 1) * PAGE
         return 200, {}, {"data": {"members": found[at : at + PAGE]}}
+
+    def _join(self, key: str | None, given: dict[str, Any]) -> Answer:
+        """Take a new member; the same key again is the member that it made."""
+        if not key:
+            return 400, {}, {"error": "send an Idempotency-Key"}
+        lacking = {name: ["is required"] for name in ("given", "family") if not given.get(name)}
+        if lacking:
+            return 422, {}, {"errors": lacking}
+        if key not in self._joined:
+            self._joined[key] = max(self.members, default=0) + 1
+            self.put(self._joined[key], **{"born": None, "mail": None, "home": None, **given})
+        return 201, {}, {"member": self.members[self._joined[key]]}
 
     def _one(self, number: int, method: str, headers: Mapping[str, str], body: Any) -> Answer:
         if method == "PATCH":
@@ -84,7 +99,7 @@ def served(club: Club, port: int = 0) -> Iterator[Club]:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = json.loads(raw) if raw else None
             status, headers, said = club.answer(self.command, self.path, dict(self.headers.items()), body)
-            if self.command == "PATCH" and club.lost:
+            if self.command != "GET" and club.lost:
                 club.lost -= 1
                 self.close_connection = True
                 return
@@ -95,7 +110,7 @@ def served(club: Club, port: int = 0) -> Iterator[Club]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PATCH = _answer
+        do_GET = do_PATCH = do_POST = _answer
 
         def log_message(self, *_: object) -> None:
             """Say nothing: a request's address is nobody's business."""

@@ -17,7 +17,7 @@ LONGEST = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectType:
-    """One kind of record: id prefix, fields with their type, and rules for writing."""
+    """One kind of record: id prefix, fields with their type, rules for writing, and a field by which others know it."""
 
     name: str
     prefix: str
@@ -25,6 +25,7 @@ class ObjectType:
     read_only: frozenset[str]
     required: frozenset[str]
     choices: Mapping[str, frozenset[str]]
+    external_id: str | None = None
 
 
 CONTACT = ObjectType(
@@ -36,10 +37,12 @@ CONTACT = ObjectType(
         "MailingCity": "string", "MailingPostalCode": "string", "MailingCountryCode": "country",
         "Language__c": "language", "HasOptedOutOfEmail": "boolean", "DoNotCall": "boolean", "LeadSource": "string",
         "CreatedDate": "dateTime", "SystemModstamp": "dateTime", "LastActivityDate": "date",
+        "ExternalReference__c": "string",
     },
     read_only=frozenset({"CreatedDate", "SystemModstamp", "LastActivityDate"}),
     required=frozenset({"LastName", "HasOptedOutOfEmail", "DoNotCall"}),
     choices={},
+    external_id="ExternalReference__c",
 )  # fmt: skip
 CASE = ObjectType(
     name="Case",

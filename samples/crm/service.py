@@ -97,21 +97,25 @@ class CrmService:
 
     def _upsert(self, call: Call) -> Elements:
         kind = _kind(call)
-        records = call.children("records")
+        records, external = call.children("records"), call.text("externalIdField")
+        if external is not None and external != kind.external_id:
+            raise SoapError("INVALID_REQUEST", "externalIdField must be the object's external id field")
         if not 0 < len(records) <= LARGEST_WRITE:
             raise SoapError("EXCEEDED_RECORD_LIMIT", f"send 1 to {LARGEST_WRITE} records in one call")
-        return [self._upsert_one(kind, record) for record in records]
+        return [self._upsert_one(kind, record, external) for record in records]
 
-    def _upsert_one(self, kind: ObjectType, record: etree._Element) -> etree._Element:
+    def _upsert_one(self, kind: ObjectType, record: etree._Element, external: str | None) -> etree._Element:
         parts = {etree.QName(part).localname: part for part in record if isinstance(part.tag, str)}
         if "sObject" not in parts or declared_type(parts["sObject"]) != kind.name:
             raise SoapError("INVALID_REQUEST", f"each record needs an sObject with xsi:type {kind.name}")
         fields = fields_of(parts["sObject"])
         condition = parts.get("ifUnmodifiedSince")
         unmodified = _parse_moment(condition.text or "") if condition is not None else None
+        if external is not None and not fields.get(external):
+            raise SoapError("INVALID_REQUEST", "a record has no value in externalIdField")
         self._journal.note("upsert", fields.get("Id"), {"objectType": kind.name, "fields": fields, "if": unmodified})
         try:
-            identifier, created = self._store.upsert(kind, fields, unmodified)
+            identifier, created = self._store.upsert(kind, fields, unmodified, by=external)
         except RejectedError as rejected:
             return _result({"id": fields.get("Id"), "success": "false", "created": "false"}, rejected)
         return _result({"id": identifier, "success": "true", "created": "true" if created else "false"})

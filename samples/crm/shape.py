@@ -46,6 +46,7 @@ def contact(serial: int, sighting: Sighting, calendar: Calendar, chance: random.
         "CreatedDate": created,
         "SystemModstamp": modified,
         "LastActivityDate": _activity(modified, chance),
+        "ExternalReference__c": None,
     }
 
 

@@ -77,9 +77,11 @@ class CrmStore:
         return [(row["id"], row["deleted_at"]) for row in rows]
 
     def upsert(
-        self, kind: ObjectType, fields: Mapping[str, str | None], unmodified_since: str | None
+        self, kind: ObjectType, fields: Mapping[str, str | None], unmodified_since: str | None, *, by: str | None = None
     ) -> tuple[str, bool]:
         """Write one record; gives its id and whether it is new. Only the given fields change; None clears.
+
+        The record is the one with this Id, or, where a field is named in `by`, the one that has the same value in it.
 
         Raises RejectedError: FIELD_INVALID, REQUIRED_FIELD_MISSING, INVALID_ID or CONFLICT.
         """
@@ -90,6 +92,8 @@ class CrmStore:
         values = {field: _normal(kind, field, value) for field, value in given.items()}
         identifier = fields.get("Id")
         with self._database.transaction() as connection:
+            if by is not None:
+                identifier = _known_by(connection, kind, by, values[by])
             if "ContactId" in values and _read(connection, CONTACT, values["ContactId"]) is None:
                 raise RejectedError("FIELD_INVALID", "ContactId: no such contact")
             row = self._new(connection, kind) if identifier is None else _read(connection, kind, identifier)
@@ -150,6 +154,13 @@ def _read(connection: sqlite3.Connection, kind: ObjectType, identifier: str | No
         "SELECT body FROM record WHERE object = ? AND id = ?", (kind.name, identifier)
     ).fetchone()
     return json.loads(found["body"]) if found else None
+
+
+def _known_by(connection: sqlite3.Connection, kind: ObjectType, field: str, value: str | None) -> str | None:
+    found = connection.execute(
+        "SELECT id FROM record WHERE object = ? AND json_extract(body, '$.' || ?) = ?", (kind.name, field, value)
+    ).fetchone()
+    return str(found["id"]) if found else None
 
 
 def _normal(kind: ObjectType, field: str, value: str | None) -> str | None:

@@ -28,6 +28,11 @@ HUB_MAY_UPDATE = {
     ),
     "addresses": ("street", "city", "postal_code", "country"),
 }  # fmt: skip
+HUB_MAY_INSERT = {
+    "customers": (
+        "customer_no", *HUB_MAY_UPDATE["customers"], "created_at", "updated_at", "external_ref",
+    ),
+}  # fmt: skip
 
 
 def open_engine(url: str) -> Engine:
@@ -83,7 +88,7 @@ def typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grant_hub(url: str, role: str, password: str) -> None:
-    """Create or reset a PostgreSQL login that may read three tables and update named columns of two.
+    """Create or reset a PostgreSQL login that may read three tables, update named columns of two and add customers.
 
     `url` names the owner of the tables. The password leaves this process only as a SCRAM verifier.
     """
@@ -105,12 +110,16 @@ def grant_hub(url: str, role: str, password: str) -> None:
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {role}").format(**names))
         for table in RECORDED:
             connection.execute(sql.SQL("GRANT SELECT ON {} TO {role}").format(sql.Identifier(table.name), **names))
-        for table_name, columns in HUB_MAY_UPDATE.items():
-            connection.execute(
-                sql.SQL("GRANT UPDATE ({}) ON {} TO {role}").format(
-                    sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table_name), **names
+        for right, allowed in (("UPDATE", HUB_MAY_UPDATE), ("INSERT", HUB_MAY_INSERT)):
+            for table_name, columns in allowed.items():
+                connection.execute(
+                    sql.SQL("GRANT {right} ({}) ON {} TO {role}").format(
+                        sql.SQL(", ").join(map(sql.Identifier, columns)),
+                        sql.Identifier(table_name),
+                        right=sql.SQL(right),
+                        **names,
+                    )
                 )
-            )
         raw.commit()
     finally:
         raw.close()

@@ -64,6 +64,7 @@ CUSTOMERS = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False, index=True),
     Column("row_version", Integer, nullable=False, server_default="1"),
+    Column("external_ref", Text, unique=True, comment="by which another program knows a customer that it made"),
 )
 ADDRESSES = Table(
     "addresses",

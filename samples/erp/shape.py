@@ -33,6 +33,7 @@ def customer(serial: int, sighting: Sighting, calendar: Calendar, chance: random
         "created_at": created,
         "updated_at": updated,
         "row_version": 1,
+        "external_ref": None,
     }
 
 

@@ -27,7 +27,7 @@ from samples.serving.faults import Faults
 from samples.serving.journal import Journal
 from samples.serving.outbox import Relay
 from samples.shop.customer import WRITABLE, problems
-from samples.shop.store import ShopStore, StaleError, etag
+from samples.shop.store import ReusedError, ShopStore, StaleError, etag
 from samples.shop.webhooks import LONGEST_PAUSE, MAX_ATTEMPTS, WebhookSender
 
 KINDS = ("customers", "orders")
@@ -112,6 +112,18 @@ def _api(shop: Shop) -> APIRouter:
         router.add_api_route(f"/{kind}", _lister(shop, kind), methods=["GET"])
         router.add_api_route(f"/{kind}/{{number}}", _reader(shop, kind), methods=["GET"])
 
+    @router.post("/customers", status_code=201)
+    def make(fields: dict[str, Any], idempotency_key: Annotated[str | None, Header()] = None) -> Response:
+        shop.journal.note("create", idempotency_key, {"fields": fields})
+        if not idempotency_key:
+            raise HTTPException(400, "Idempotency-Key is required")
+        if found := _lacks(fields):
+            return JSONResponse({"errors": found}, 422)
+        try:
+            return JSONResponse(shop.store.add("customers", _blank() | fields, "created_at", once=idempotency_key), 201)
+        except ReusedError:
+            raise HTTPException(422, "the Idempotency-Key was used for something else") from None
+
     @router.patch("/customers/{number}")
     def patch(number: int, fields: dict[str, Any], if_match: Annotated[str | None, Header()] = None) -> Response:
         shop.journal.note("patch", str(number), {"fields": fields, "if_match": if_match})
@@ -162,12 +174,9 @@ def _storefront(shop: Shop) -> APIRouter:
     @router.post("/customers", status_code=201)
     def sign_up(fields: dict[str, Any]) -> Response:
         shop.journal.note("storefront sign-up", None, fields)
-        found = problems(fields)
-        found |= {name: ["is required"] for name in ("first_name", "last_name", "email") if name not in fields}
-        if found:
+        if found := _lacks(fields):
             return JSONResponse({"errors": found}, 422)
-        blank = dict.fromkeys(WRITABLE)
-        return JSONResponse(shop.store.add("customers", {**blank, **fields}, "created_at"), 201)
+        return JSONResponse(shop.store.add("customers", _blank() | fields, "created_at"), 201)
 
     @router.post("/customers/{number}")
     def edit(number: int, fields: dict[str, Any]) -> Response:
@@ -200,6 +209,16 @@ def _admin(shop: Shop, faults: Faults) -> APIRouter:
 
     router.add_api_route("/outbox", shop.store.outbox.counts, methods=["GET"])
     return router
+
+
+def _blank() -> dict[str, Any]:
+    return dict.fromkeys(WRITABLE)
+
+
+def _lacks(fields: dict[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with the fields of a new account."""
+    required = {name: ["is required"] for name in ("first_name", "last_name", "email") if name not in fields}
+    return problems(fields) | required
 
 
 def _found(record: dict[str, Any] | None) -> Response:

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS record (
     kind TEXT NOT NULL, id INTEGER NOT NULL, updated_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
 );
 CREATE INDEX IF NOT EXISTS record_updated ON record (kind, updated_at, id);
+CREATE TABLE IF NOT EXISTS idempotency (key TEXT PRIMARY KEY, content TEXT NOT NULL, id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 FIRST_IDS = {"customers": 5001, "orders": 90001}
@@ -35,6 +36,10 @@ class StaleError(Exception):
 def etag(record: Mapping[str, Any]) -> str:
     """The entity tag of a record: another one after every change."""
     return f'"{hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:24]}"'
+
+
+class ReusedError(Exception):
+    """The idempotency key was used for something else before."""
 
 
 class ShopStore:
@@ -87,14 +92,27 @@ class ShopStore:
         self.outbox.news.set()
         return changed
 
-    def add(self, kind: str, fields: Mapping[str, Any], created_field: str) -> Record:
-        """Add an account or an order with the next id; `created_field` gets the present time."""
+    def add(self, kind: str, fields: Mapping[str, Any], created_field: str, *, once: str | None = None) -> Record:
+        """Add an account or an order with the next id; `created_field` gets the present time.
+
+        Under the same key in `once` there is one only: the same fields again give the record as it stands.
+
+        Raises ReusedError when the key came with other fields.
+        """
+        content = json.dumps(fields, sort_keys=True)
         with self._database.transaction() as connection:
+            if once is not None and (known := _known(connection, once)) is not None:
+                found = self.get(kind, known["id"])
+                if known["content"] != content or found is None:
+                    raise ReusedError
+                return found
             row = connection.execute("SELECT max(id) AS last FROM record WHERE kind = ?", (kind,)).fetchone()
             now = self._clock.tick()
             number = row["last"] + 1 if row["last"] else FIRST_IDS[kind]
             record = {"id": number, **fields, created_field: now, "updated_at": now}
             self._write(connection, kind, record, f"{kind}/create")
+            if once is not None:
+                connection.execute("INSERT INTO idempotency VALUES (?, ?, ?)", (once, content, number))
         self.outbox.news.set()
         return record
 
@@ -129,3 +147,10 @@ class ShopStore:
         )
         if self.webhook_url():
             self.outbox.add(connection, topic, json.dumps(record))
+
+
+def _known(connection: sqlite3.Connection, key: str) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT content, id FROM idempotency WHERE key = ?", (key,)
+    ).fetchone()
+    return found

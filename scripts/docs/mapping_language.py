@@ -18,6 +18,8 @@ _FILE_KEYS = {
     "fields": "canonical path: rule",
     "occurred_at": "source path of the time that its values date from; else the time of reading counts",
     "writable": "the hub may write records of this stream; the manifest must say so too",
+    "create": "whose records the hub makes where the system has none: `never` (when absent), `when_needed` (who "
+    "ordered or accepted an offer) or `all`; the manifest must say how",
     "contract": "what becomes of a record that is not what its schema says; see below; else `quarantine record`",
     "also": "name: what else one record gives; see below",
     "ignore": "source path: why it is not mapped; an object ignores all below it",

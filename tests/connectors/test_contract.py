@@ -50,6 +50,7 @@ def crm_of(request: pytest.FixtureRequest) -> dict[str, Any]:
         "unreachable": {**values, "endpoint": NOWHERE},
         "wrong_secrets": {"password": "wr0ng"},
         "change": writes("Contact", FirstName="Zed"),
+        "create": lambda _stream: {"FirstName": "Zed", "LastName": "Ray", "Email": "zed@example.com"},
     }
 
 
@@ -63,6 +64,7 @@ def erp_of(request: pytest.FixtureRequest) -> dict[str, Any]:
         "secrets": {},
         "unreachable": {"database": "postgresql://hub@127.0.0.1:1/erp"},
         "change": writes("customers", first_name="Zed"),
+        "create": lambda _stream: {"first_name": "Zed", "last_name": "Ray", "email": "zed@example.com"},
     }
 
 
@@ -99,6 +101,7 @@ def shop_of(request: pytest.FixtureRequest) -> dict[str, Any]:
         "unreachable": {"url": NOWHERE},
         "wrong_secrets": {"token": "wr0ng"},
         "change": writes("customers", first_name="Zed"),
+        "create": lambda _stream: {"first_name": "Zed", "last_name": "Ray", "email": "zed@example.com"},
     }
 
 

@@ -17,8 +17,8 @@ import orjson
 import pytest
 
 from onevoice.errors import ConfigurationError, TransientError
-from onevoice.messages import Change, SourceRecord, WriteOutcome, WriteResult
-from onevoice.sdk import Page, Settings, version_text
+from onevoice.messages import Change, Creation, CreationResult, SourceRecord, WriteOutcome, WriteResult
+from onevoice.sdk import OneWay, Page, Settings, version_text
 from onevoice.sdk.discovery import build
 from onevoice.sdk.manifest import Manifest, load_manifest
 from onevoice.testing.contract import CHECKS, Subject, examine
@@ -59,6 +59,7 @@ def subject(tmp_path: Path) -> Iterator[Subject]:
             unreachable={"url": "http://127.0.0.1:1"},
             wrong_secrets={"key": "wr0ng"},
             change=renamed,
+            create=lambda _stream: {"given": "Zed", "family": "Moe", "mail": "zed@example.com", "home.city": "York"},
         )
         with made.connected() as connector:
             schema = connector.discover("members")  # type: ignore[attr-defined]
@@ -91,6 +92,9 @@ class Wrapped:
 
     def write(self, stream: str, changes: Sequence[Change]) -> list[WriteResult]:
         return self.inner.write(stream, changes)  # type: ignore[no-any-return]
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        return self.inner.create(stream, creations)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self.inner.close()
@@ -194,6 +198,42 @@ class SaysDone(Wrapped):
         return [WriteResult(key=change.key, outcome=WriteOutcome.APPLIED) for change in changes]
 
 
+class MakesAnew(Wrapped):
+    """Forgets the reference, so that a repeat makes another record."""
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        anew = [replace(one, reference=f"{one.reference}-{next(NUMBERS)}") for one in creations]
+        made = super().create(stream, anew)
+        return [replace(result, reference=one.reference) for result, one in zip(made, creations, strict=True)]
+
+
+class SaysMade(Wrapped):
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        applied = WriteOutcome.APPLIED
+        return [CreationResult(reference=one.reference, outcome=applied, key="77") for one in creations]
+
+
+class SaysMadeWhateverHappened(Wrapped):
+    """Takes a line that broke for a record that was refused."""
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        try:
+            return super().create(stream, creations)
+        except TransientError:
+            return [CreationResult(reference=one.reference, outcome=WriteOutcome.REFUSED) for one in creations]
+
+
+class LosesMade(Wrapped):
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        return super().create(stream, creations)[:1]
+
+
+class ForgetsFields(Wrapped):
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        kept = [replace(one, fields={k: v for k, v in one.fields.items() if k != "mail"}) for one in creations]
+        return super().create(stream, kept)
+
+
 class TalksOfRecords(Wrapped):
     def read(self, stream: str, cursor: Any) -> Iterator[Page]:
         for page in self.inner.read(stream, cursor):
@@ -272,6 +312,7 @@ class GoesWhereItIsSent(Wrapped):
         session.request = lambda *given, **named: ask(*given, **{**named, "allow_redirects": True})
 
 
+NUMBERS = itertools.count()
 BROKEN = [
     ("K2", ShowsSecret, "a secret is shown"),
     ("K3", ChecksNothing, "refused secrets: check passes"),
@@ -293,6 +334,13 @@ BROKEN = [
     ("K10", WritesAlways, "not a conflict the second time"),
     ("K10", SaysDoneWhateverHappened, "the answer to a write is lost, and that comes back as applied"),
     ("K10", SaysDone, "not there comes back as applied"),
+    ("K10", MakesAnew, "the same reference again makes another record"),
+    ("K10", MakesAnew, "a create whose answer was lost makes another record"),
+    ("K10", SaysMade, "do not come back with a key each"),
+    ("K10", SaysMade, "a record without what the manifest says it needs comes back as applied"),
+    ("K10", SaysMadeWhateverHappened, "the answer to a create is lost, and that comes back as refused"),
+    ("K10", LosesMade, "not one result for each record to be made"),
+    ("K10", ForgetsFields, "mail of what was made reads back otherwise"),
     ("K11", KeepsContacting, "the opt-out itself does not read back"),
     ("K12", SaysDone, "given reads back otherwise"),
     ("K13", WithoutGuard, "pages for ever: is read on and on"),
@@ -326,6 +374,9 @@ def test_each_check_bites(subject: Subject, check: str, way: type[Wrapped], name
         ("K1", MAPPING, "family: family", "famly: family", "famly"),
         ("K1", MANIFEST, "suppression: flag", "suppression: list", "capabilities.suppression"),
         ("K1", MANIFEST, "deletes: told", "deletes: told, push: true", "capabilities.push"),
+        ("K1", MANIFEST, "deletes: told", "deletes: swept", "capabilities.deletes"),
+        ("K1", MANIFEST, "deleted: {field: resigned}", "page_size_parameter: size", "capabilities.deletes"),
+        ("K1", MANIFEST, "writable: true", "writable: false", "members: has `create` and is not writable"),
         ("K6", MAPPING, "  birth_date: {from: born, as: date}\n", "", "born is neither mapped nor ignored"),
     ],
 )
@@ -337,6 +388,21 @@ def test_each_check_of_the_files_bites(subject: Subject, check: str, file: str, 
     manifest = load_manifest(subject.root / "connectors" / "club", "connectors.club")
     found = problems(replace(subject, manifest=manifest), check)
     assert any(named in problem for problem in found), found
+
+
+def test_a_connector_says_how_a_repeat_is_harmless_where_it_is(subject: Subject) -> None:
+    manifest = subject.manifest
+
+    def found(**changes: object) -> tuple[str, ...]:
+        return problems(replace(subject, manifest=replace(manifest, **changes)), "K1")  # type: ignore[arg-type]
+
+    streams = {"members": replace(manifest.streams["members"], create=None)}
+    assert "capabilities.create is idempotency_key, and no stream has `create`" in found(streams=streams)
+    reading_only = replace(subject, make=lambda m, s: OneWay(build(m, s)._records, close=lambda: None))  # type: ignore[attr-defined]
+    assert "a stream has `create`, and the connector lacks create()" in problems(reading_only, "K1")
+    looking = replace(manifest, capabilities=replace(manifest.capabilities, create="lookup"))
+    blind = replace(subject, manifest=looking, make=lambda m, s: Wrapped(build(m, s)))
+    assert "capabilities.create is lookup, and the connector lacks find()" in problems(blind, "K1")
 
 
 def test_settings_that_nobody_checks_are_found(subject: Subject) -> None:

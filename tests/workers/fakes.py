@@ -11,8 +11,11 @@ from onevoice.bus import Delivery
 from onevoice.bus.envelope import envelope_json
 from onevoice.bus.topology import routing_key
 from onevoice.errors import TransientError
+from onevoice.mapping.paths import put_source
 from onevoice.messages import (
     Change,
+    Creation,
+    CreationResult,
     Envelope,
     Event,
     Json,
@@ -132,6 +135,50 @@ class FakeSystem:
             return WriteResult(key=change.key, outcome=WriteOutcome.CONFLICT)
         self.change(change.key, **change.fields)
         return WriteResult(key=change.key, outcome=WriteOutcome.APPLIED)
+
+
+class Making(FakeSystem):
+    """A system in which records can be made: a repeat under one reference makes no second one.
+
+    `creations` are what the next calls of `create` do before, or instead of, their work; `shows` is the field in which
+    a record shows its reference, if any does. `forgets` leaves a repeat to make a second record.
+    """
+
+    def __init__(self, version_field: str, key_field: str, *, shows: str | None = None, forgets: bool = False) -> None:
+        super().__init__(version_field, key_field)
+        self.creates: list[Creation] = []
+        self.creations: list[Callable[[Sequence[Creation]], list[CreationResult] | None]] = []
+        self.made: dict[str, str] = {}
+        self.defaults: Json = {}
+        self._shows, self._forgets = shows, forgets
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        self.creates.extend(creations)
+        answer = self.creations.pop(0)(creations) if self.creations else None
+        return answer if answer is not None else [self.make(one) for one in creations]
+
+    def make(self, one: Creation) -> CreationResult:
+        if self._forgets or one.reference not in self.made:
+            key = f"N{len(self.records)}"
+            data = self.defaults | {self._key_field: key}
+            for path, value in one.fields.items():
+                data = put_source(data, path, value)
+            self.put(data | ({self._shows: one.reference} if self._shows else {}))
+            self.made[one.reference] = key
+        return CreationResult(reference=one.reference, outcome=WriteOutcome.APPLIED, key=self.made[one.reference])
+
+    def lose(self, creations: Sequence[Creation]) -> list[CreationResult]:
+        """The target commits; its answer never arrives."""
+        for one in creations:
+            self.make(one)
+        raise TransientError("the answer got lost")
+
+
+class Finding(Making):
+    """One that makes a second record at a repeat, and can be asked for what it made."""
+
+    def find(self, stream: str, references: Sequence[str]) -> dict[str, str]:
+        return {one: self.made[one] for one in references if one in self.made}
 
 
 class FakeLists:

@@ -12,6 +12,7 @@ import pytest
 from onevoice.messages import Envelope, Json, Lane
 from onevoice.store import Store, open_store
 from onevoice.store import tables as t
+from onevoice.workers.lacking import Lacking
 from onevoice.workers.sync import Sync
 from tests.mapping.desk import TICKET, call, partner
 from tests.workers.desk import arrive, desk_of, desk_root, opened, ticket
@@ -130,7 +131,7 @@ def test_what_cannot_be_told_apart_waits_whole(walk: Walk, key: str, calls: list
 def test_an_enumeration_does_not_miss_what_a_record_gives_besides_itself(walk: Walk) -> None:
     desk = desk_of(walk)
     arrive(walk, desk.put(TICKET | {"partner": partner(), "calls": [call(1, 3)]}))
-    sync = Sync(walk.store, walk.door, walk.systems, "test")
+    sync = Sync(walk.store, walk.door, walk.systems, "test", Lacking(walk.store, walk.ingest))
     assert sync.reconcile("desk", "ticket").deleted == 0
     walk.drain()
     assert not walk.record("desk", "7#partner").deleted

@@ -17,6 +17,7 @@ from onevoice.store import tables as t
 from onevoice.workers.catalog import load_catalog
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.drift import drift_counts, drift_reports
+from onevoice.workers.lacking import Lacking
 from onevoice.workers.sync import Sync
 from tests.mapping.desk import MAPPING, TICKET
 from tests.workers.desk import desk_of, desk_root, opened, ticket
@@ -108,7 +109,7 @@ def test_a_frozen_stream_is_not_read_until_its_schema_is_mended(hub: Callable[[s
     walk = opened(hub("freeze").store, desk_root(tmp_path / "hub", under("freeze")))
     desk = desk_of(walk)
     desk.put(TICKET | {"vip": True})
-    sync = Sync(walk.store, walk.door, walk.systems, "test")
+    sync = Sync(walk.store, walk.door, walk.systems, "test", Lacking(walk.store, walk.ingest))
     assert sync.sync("desk", "ticket").published == 1
     walk.drain()
     with pytest.raises(RefusedError, match="frozen"):
@@ -116,7 +117,12 @@ def test_a_frozen_stream_is_not_read_until_its_schema_is_mended(hub: Callable[[s
     mend(walk, tmp_path / "hub")
     again = opened(walk.store, tmp_path / "hub")
     again.systems.given["desk"] = desk
-    assert Sync(again.store, again.door, again.systems, "test").sync("desk", "ticket").read == 1
+    assert (
+        Sync(again.store, again.door, again.systems, "test", Lacking(again.store, again.ingest))
+        .sync("desk", "ticket")
+        .read
+        == 1
+    )
     assert seen(again) == set()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from onevoice.errors import OperatorError
 from onevoice.messages import Json
 from onevoice.store import tables as t
+from onevoice.workers.lacking import Lacking
 from onevoice.workers.schedule import Schedule
 from onevoice.workers.sync import Sync
 from tests.workers.fakes import FakeSystem
@@ -47,7 +48,7 @@ class Scheduled:
         self.crm = walk.systems.given["crm"] = Counted()
         for number in range(PEOPLE):
             self.crm.put(CRM | {"Id": f"00{number}"})
-        sync = Sync(walk.store, walk.door, walk.systems, "test")
+        sync = Sync(walk.store, walk.door, walk.systems, "test", Lacking(walk.store, walk.ingest))
         hub: Any = SimpleNamespace(
             store=walk.store, config=walk.config, catalog=walk.catalog, systems=walk.systems, sync=sync
         )

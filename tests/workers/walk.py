@@ -22,7 +22,7 @@ from onevoice.consent.lists import CHANNELS, Refreshed, denied_entries, suppress
 from onevoice.identity import Model
 from onevoice.master import Survivorship
 from onevoice.messages import Envelope, Event, Json, Lane, SourceRecord, Work
-from onevoice.store import Lease, Store
+from onevoice.store import Lease, Store, upsert
 from onevoice.store import tables as t
 from onevoice.workers.catalog import Catalog, load_catalog
 from onevoice.workers.clock import Clock
@@ -188,6 +188,12 @@ class Walk:
                 .values(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
             )
             connection.execute(t.system_state.update().values(paused_until=None))
+
+    def was_read(self, system: str, stream: str, at: datetime | None) -> None:
+        """Note when a stream was last read to its end."""
+        row = {"system": system, "stream": stream, "succeeded_at": at, "records_published": 0}
+        with self.store.transaction() as connection:
+            upsert(connection, t.stream_state, [row], key=("system", "stream"), update=["succeeded_at"])
 
     def told(self, kind: str = "") -> list[Event]:
         """Publish what waits in the outbox; gives the events of a kind, whose names begin so."""

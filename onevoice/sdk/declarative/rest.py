@@ -13,7 +13,7 @@ import requests
 
 from onevoice.errors import ConfigurationError
 from onevoice.messages import Json, SourceRecord
-from onevoice.sdk.declarative.rest_writer import RestWriter
+from onevoice.sdk.declarative.rest_creator import RestCreator
 from onevoice.sdk.declarative.version import NO_VERSION, NO_VERSION_FIELD, asked, is_marked, version_of
 from onevoice.sdk.draft import drafted_schema
 from onevoice.sdk.exchange import Exchange, checked_address
@@ -35,10 +35,10 @@ from onevoice.sdk.ports import Page, Settings
 from onevoice.sdk.rest import AnswerKind, BearerAuth, HeaderAuth, Rest, basic_auth, document
 from onevoice.sdk.sound import sound_records
 from onevoice.sdk.throttle import Throttle
-from onevoice.sdk.two_way import TwoWay
+from onevoice.sdk.two_way import Maker
 
 
-class DeclarativeRest(TwoWay):
+class DeclarativeRest(Maker):
     """One REST API, as its manifest declares it."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
@@ -47,7 +47,12 @@ class DeclarativeRest(TwoWay):
         auth = _auth(manifest.declared.get("auth", {}), url, settings, throttle)
         rest = Rest(url, system=settings.system, exchange=Exchange(throttle=throttle, now=settings.now, auth=auth))
         self._records = RestReader(rest, settings, manifest)
-        super().__init__(self._records, RestWriter(rest, self._records, settings, manifest), close=rest.close)
+        self._making = RestCreator(rest, self._records, settings, manifest)
+        super().__init__(self._records, self._making, close=rest.close)
+
+    def find(self, stream: str, references: Sequence[str]) -> dict[str, str]:
+        """Return reference -> key of those that the service has; see `RecordFinder`."""
+        return self._making.find(stream, references)
 
     def discover(self, stream: str) -> Json:
         """Return a schema of the records on the stream's first page."""

@@ -75,7 +75,7 @@ class RestWriter:
             raise OperatorError(
                 f"{where}: the answer has no ETag to write on; declare another condition in the manifest"
             )
-        body = _body(change.fields, present)
+        body = body_of(change.fields, present)
         if update.get("body") == "whole":
             body = {**present, **body}
         elif update["condition"] == "field" and "version" in declared:
@@ -101,7 +101,8 @@ class RestWriter:
         return self._records.record(stream, self._records.unwrapped(stream, answer.data)).version or None
 
 
-def _body(fields: Mapping[str, Any], present: Json) -> Json:
+def body_of(fields: Mapping[str, Any], present: Json) -> Json:
+    """Return what is sent: an object within a record whole, with the changed parts put into the one that is there."""
     body: Json = {}
     for path, value in fields.items():
         head, _, rest = path.partition(".")
@@ -125,9 +126,17 @@ def _is_empty(value: Any) -> bool:
 
 
 def _result(change: Change, answer: Answer) -> WriteResult:
-    # The names of the fields at fault, taken from what was sent: the answer's own words may quote values.
+    outcome = _OUTCOMES.get(answer.kind, WriteOutcome.TRANSIENT)
+    return WriteResult(key=change.key, outcome=outcome, reason=reason_of(change.fields, answer))
+
+
+def reason_of(fields: Mapping[str, Any], answer: Answer) -> str:
+    """Return why a service takes something not: the names of the fields at fault, since its own words may quote values.
+
+    Args:
+        fields: what was sent.
+    """
     faults = answer.data.get("errors") if isinstance(answer.data, dict) else None
-    sent = {path.partition(".")[0] for path in change.fields}
+    sent = {path.partition(".")[0] for path in fields}
     named = sorted(sent & set(faults)) if isinstance(faults, dict) else []
-    reason = f"HTTP {answer.status}" + (f": {', '.join(named)}" if named else "")
-    return WriteResult(key=change.key, outcome=_OUTCOMES.get(answer.kind, WriteOutcome.TRANSIENT), reason=reason)
+    return f"HTTP {answer.status}" + (f": {', '.join(named)}" if named else "")

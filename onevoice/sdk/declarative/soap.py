@@ -23,7 +23,7 @@ from onevoice.sdk.ports import Page, Settings
 from onevoice.sdk.soap import Headers, Soap, SoapSession
 from onevoice.sdk.sound import sound_records
 from onevoice.sdk.throttle import Throttle
-from onevoice.sdk.two_way import TwoWay
+from onevoice.sdk.two_way import Maker
 from onevoice.versions import version_text
 
 _Rows = list[Mapping[str, Any]]
@@ -42,7 +42,7 @@ class Session(Protocol):
         """Call an operation."""
 
 
-class DeclarativeSoap(TwoWay):
+class DeclarativeSoap(Maker):
     """One SOAP service, as its manifest declares it."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from onevoice.errors import ConfigurationError, TransientError
-from onevoice.messages import Change, Json, SourceRecord, WriteOutcome, WriteResult
-from onevoice.sdk.batches import in_batches
+from onevoice.messages import Change, Creation, CreationResult, Json, SourceRecord, WriteOutcome, WriteResult
+from onevoice.sdk.batches import created_in_batches, in_batches
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.paging import inside
 from onevoice.sdk.place import place
@@ -60,6 +60,28 @@ class SoapWriter:
             return in_batches(changes, size, lambda batch: self._batch(stream, update, batch))
         return in_batches(changes, 1, lambda batch: [self._compared(stream, update, batch[0])])
 
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the records, as many in a call as the service takes.
+
+        Raises:
+            ConfigurationError: the manifest does not say how.
+            TransientError, OperatorError: as `Soap.call`; also when the service does not answer for each record.
+        """
+        create = self._manifest.creatable(stream).declared["create"]
+        size = self._manifest.capabilities.max_batch if "records" in create else 1
+        return created_in_batches(creations, size, lambda batch: self._created(stream, create, batch))
+
+    def _created(self, stream: str, create: Json, creations: Sequence[Creation]) -> list[CreationResult]:
+        reference = create.get("reference")
+        records = [
+            self._typed(create, {**one.fields, **({reference: one.reference} if reference else {})})
+            for one in creations
+        ]
+        given = {create["records"]: records} if "records" in create else {create["record"]: records[0]}
+        answer = self._session.call(create["operation"], stream=stream, **create.get("arguments", {}), **given)
+        rows = self._answers(stream, create, answer, len(creations))
+        return [_creation(create, one, row) for one, row in zip(creations, rows, strict=True)]
+
     def _compared(self, stream: str, update: Json, change: Change) -> WriteResult:
         found = [record for record in self._records.readback(stream, [change.key]) if not record.deleted]
         if not found:
@@ -74,23 +96,28 @@ class SoapWriter:
         answer = self._session.call(update["operation"], stream=stream, **update.get("arguments", {}), **given)
         if "success" not in update:
             return [WriteResult(key=change.key, outcome=WriteOutcome.APPLIED) for change in changes]
-        found = inside(answer, update.get("results", ""))
+        # Where not each has its answer, trying again is safe: what was applied is now newer than its condition.
+        rows = self._answers(stream, update, answer, len(changes))
+        return [_result(update, change, row) for change, row in zip(changes, rows, strict=True)]
+
+    def _answers(self, stream: str, declared: Json, answer: Any, count: int) -> list[Mapping[str, Any]]:
+        found = inside(answer, declared.get("results", ""))
         rows = found if isinstance(found, list) else [] if found is None else [found]
-        if len(rows) != len(changes):
-            # Trying again is safe: what was applied is now newer than its condition.
+        if len(rows) != count:
             where = place(self._settings.system, stream)
             raise TransientError(f"{where}: not one result for each record; it is tried again")
-        return [_result(update, change, row) for change, row in zip(changes, rows, strict=True)]
+        return rows
 
     def _record(self, stream: str, update: Json, change: Change) -> Any:
         fields = {**change.fields, self._manifest.stream(stream).declared["key"]: change.key}
-        record = self._session.typed(update["type"], fields)
-        if "wrap" not in update:
-            return record
-        entry: dict[str, Any] = {update["wrap"]: record}
+        record = self._typed(update, fields)
         if "condition" in update and change.expected_version is not None:
-            entry[update["condition"]] = change.expected_version
-        return entry
+            record[update["condition"]] = change.expected_version
+        return record
+
+    def _typed(self, declared: Json, fields: Mapping[str, Any]) -> Any:
+        record = self._session.typed(declared["type"], fields)
+        return {declared["wrap"]: record} if "wrap" in declared else record
 
 
 def _result(update: Json, change: Change, row: Mapping[str, Any]) -> WriteResult:
@@ -100,3 +127,15 @@ def _result(update: Json, change: Change, row: Mapping[str, Any]) -> WriteResult
     code = str(row.get(update.get("error", "")))
     outcome = WriteOutcome(errors.get(code, "transient"))
     return WriteResult(key=change.key, outcome=outcome, reason=code if code in errors else "unknown error code")
+
+
+def _creation(create: Json, creation: Creation, row: Any) -> CreationResult:
+    if "success" in create and not row[create["success"]]:
+        code = str(row.get(create.get("error", "")))
+        errors: Mapping[str, str] = create.get("errors", {})
+        reason = code if code in errors else "unknown error code"
+        outcome = WriteOutcome(errors.get(code, "transient"))
+        return CreationResult(reference=creation.reference, outcome=outcome, reason=reason)
+    return CreationResult(
+        reference=creation.reference, outcome=WriteOutcome.APPLIED, key=str(inside(row, create["created"]) or "")
+    )

@@ -1,7 +1,7 @@
 """A SQL connector without code: tables, keys and what tells of changes as `manifest.yaml` declares them.
 
 The settings are `database` and, where one is needed, the secret `password`. The one rule: rows are read and changed,
-never made or deleted, and nothing of the schema is touched.
+made where the manifest says so, never deleted, and nothing of the schema is touched.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from onevoice.errors import OperatorError
-from onevoice.messages import Change, Json, SourceRecord, WriteOutcome, WriteResult
-from onevoice.sdk.batches import in_batches
+from onevoice.messages import Change, Creation, CreationResult, Json, SourceRecord, WriteOutcome, WriteResult
+from onevoice.sdk.batches import created_in_batches, in_batches
 from onevoice.sdk.declarative.sql_log import SqlLog
 from onevoice.sdk.declarative.sql_table import SqlTable
 from onevoice.sdk.keyset import Keyset, furthest
@@ -19,13 +19,13 @@ from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 from onevoice.sdk.ports import Page, Settings
 from onevoice.sdk.sql import keyset_pages, open_engine, reading, writing
-from onevoice.sdk.two_way import TwoWay
+from onevoice.sdk.two_way import Maker
 from onevoice.versions import version_text
 
 _KEYS_PER_QUERY = 500
 
 
-class DeclarativeSql(TwoWay):
+class DeclarativeSql(Maker):
     """One database, as the manifest declares its tables."""
 
     def __init__(self, settings: Settings, manifest: Manifest) -> None:
@@ -139,6 +139,27 @@ class SqlRows:
         """
         self._manifest.writable(stream)
         return in_batches(changes, 1, lambda batch: [self._write(stream, change) for change in batch])
+
+    def create(self, stream: str, creations: Sequence[Creation]) -> list[CreationResult]:
+        """Make the rows one by one; one that stands under the same reference is left as it is.
+
+        Raises:
+            ConfigurationError: no records can be made in the stream.
+            TransientError, OperatorError: see `onevoice.sdk.sql.classified`.
+        """
+        self._manifest.creatable(stream)
+        return created_in_batches(creations, 1, lambda batch: [self._create(stream, one) for one in batch])
+
+    def _create(self, stream: str, creation: Creation) -> CreationResult:
+        table, where = self.table(stream), place(self._settings.system, stream)
+        reference = table.table.c[self._manifest.stream(stream).declared["create"]["reference"]]
+        values = {**table.values(creation.fields, where), reference.name: creation.reference}
+        known = sa.select(table.key).where(reference == creation.reference)
+        with writing(self._engine, where) as connection:
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(table.table).values(values))
+            key = connection.execute(known).scalar_one()
+        return CreationResult(reference=creation.reference, outcome=WriteOutcome.APPLIED, key=str(key))
 
     def _write(self, stream: str, change: Change) -> WriteResult:
         table, where = self.table(stream), place(self._settings.system, stream, change.key)

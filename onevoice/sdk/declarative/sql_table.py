@@ -50,6 +50,7 @@ class SqlTable:
         self._declared = declared
         own = [declared["version"]] if "version" in declared else []
         named = [declared["key"], *own, *declared.get("columns", ()), *declared.get("writable", ())]
+        named += [declared["create"]["reference"]] if "create" in declared else []
         self.table = _reflected(connection, declared["table"], named, where)
         self.key = self.table.c[declared["key"]]
         self.counted = "log" in declared or declared.get("version_as") == "number"

@@ -5,8 +5,9 @@ from typing import Any
 
 from onevoice.errors import ConfigurationError, OnevoiceError
 from onevoice.mapping import lint, measure, run_tests
-from onevoice.sdk import Receiver
+from onevoice.sdk import Connector, Receiver, RecordCreator, RecordFinder
 from onevoice.sdk.exchange import Limits, limited
+from onevoice.sdk.manifest import Manifest, StreamSpec
 from onevoice.testing.contract.subject import Subject
 
 _MARK = "0nev01ce-s3cret"
@@ -48,8 +49,30 @@ def _capable(subject: Subject) -> Iterator[str]:
     with subject.connected() as connector:
         if able.push != (pushed or isinstance(connector, Receiver)):
             yield f"capabilities.push is {able.push}, and the streams and ports say otherwise"
+        yield from _creates(manifest, connector)
+    without_code = manifest.entry is None and manifest.kind != "file"
+    if without_code and (able.deletes == "told") != any(map(_tells_deletes, manifest.streams.values())):
+        yield f"capabilities.deletes is {able.deletes}, and the streams say otherwise"
     if (able.suppression in ("list", "file")) != bool(manifest.lists):
         yield f"capabilities.suppression is {able.suppression}, and the lists say otherwise"
+
+
+def _creates(manifest: Manifest, connector: Connector) -> Iterator[str]:
+    able, creating = manifest.capabilities.create, any(spec.create is not None for spec in manifest.streams.values())
+    if able != "none" and not creating:
+        yield f"capabilities.create is {able}, and no stream has `create`"
+    if creating and not isinstance(connector, RecordCreator):
+        yield "a stream has `create`, and the connector lacks create()"
+    if creating and able == "lookup" and not isinstance(connector, RecordFinder):
+        yield "capabilities.create is lookup, and the connector lacks find()"
+    for name, spec in manifest.streams.items():
+        if spec.create is not None and not spec.writable:
+            yield f"{name}: has `create` and is not writable"
+
+
+def _tells_deletes(spec: StreamSpec) -> bool:
+    """A stream of a connector without code tells of deletes where its declaration says how."""
+    return bool(spec.declared.keys() & {"deleted", "marked_deleted", "log"})
 
 
 def settings_named(subject: Subject) -> Iterator[str]:

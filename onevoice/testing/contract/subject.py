@@ -28,6 +28,7 @@ class Subject:
         unreachable: settings with which nothing is reached; none: that is not examined.
         wrong_secrets: secrets that the system refuses; none: that is not examined.
         change: makes a change of a record that the system will take, on a stream; none: nothing is written.
+        create: gives the fields of a new record that the system will take, by stream; none: nothing is made.
         make: builds the connector.
         refill: puts the system as it was before each check, where reading alone changes it, as with a queue.
     """
@@ -39,6 +40,7 @@ class Subject:
     unreachable: Mapping[str, object] | None = None
     wrong_secrets: Mapping[str, str] | None = None
     change: Callable[[str, SourceRecord], Change | None] | None = None
+    create: Callable[[str], Json] | None = None
     make: Callable[[Manifest, Settings], Connector] = field(default=build)
     refill: Callable[[], None] = lambda: None
 
@@ -113,3 +115,11 @@ def pages(reader: Reader, stream: str, cursor: Json | None = None) -> list[Page]
         if len(found) == MOST_PAGES:
             break
     return found
+
+
+def at(record: SourceRecord, path: str) -> object:
+    """Return what stands at a dotted path of a record."""
+    value: object = record.data
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from onevoice.errors import TransientError
 from onevoice.messages import Change, SourceRecord, WriteOutcome
 from onevoice.sdk import RecordWriter
-from onevoice.testing.contract.subject import Subject, pages
+from onevoice.testing.contract.making import made_once
+from onevoice.testing.contract.subject import Subject, at, pages
 from onevoice.testing.exchanges import moved, tapped
 from onevoice.testing.exchanges.fixture import addresses
 
@@ -35,6 +36,8 @@ def once(subject: Subject) -> Iterator[str]:
         if _one(writer.readback(stream, [record.key])) != written:
             yield f"{stream}: the same change has a second effect"
     yield from answer_lost(subject)
+    if subject.change is not None:
+        yield from made_once(subject)
 
 
 def answer_lost(subject: Subject) -> Iterator[str]:
@@ -62,7 +65,7 @@ def answer_lost(subject: Subject) -> Iterator[str]:
             if again.outcome not in (WriteOutcome.APPLIED, WriteOutcome.CONFLICT):
                 yield f"{stream}: a write whose answer was lost comes back as {again.outcome} the second time"
             standing = _one(writer.readback(stream, [record.key]))
-            if standing is None or any(_at(standing, path) != value for path, value in change.fields.items()):
+            if standing is None or any(at(standing, path) != value for path, value in change.fields.items()):
                 yield f"{stream}: a write whose answer was lost does not read back"
             if {one.key for page in pages(writer, stream) for one in page.records} != before:
                 yield f"{stream}: a write whose answer was lost makes another record"
@@ -98,7 +101,7 @@ def no_echo(subject: Subject) -> Iterator[str]:
             yield f"{stream}: what was written cannot be read back"
             continue
         for path, value in change.fields.items():
-            if _at(found, path) != value:
+            if at(found, path) != value:
                 yield f"{stream}: {path} reads back otherwise than it was written"
         if result.version not in (None, found.version):
             yield f"{stream}: the write gives another version than the record then has"
@@ -121,10 +124,3 @@ def _changes(subject: Subject) -> Iterator[tuple[RecordWriter, str, SourceRecord
 
 def _one(records: Sequence[SourceRecord]) -> SourceRecord | None:
     return records[0] if records else None
-
-
-def _at(record: SourceRecord, path: str) -> object:
-    value: object = record.data
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value

@@ -21,6 +21,8 @@ from onevoice.obligations import Due, Owed, claim_due, close, fail, hold, owed_t
 from onevoice.sdk import RecordWriter
 from onevoice.store import INGEST, Store, keep_out
 from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.creations import reference_of
+from onevoice.workers.delivery.creating import Creating
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.delivery.lists import ListDelivery
 from onevoice.workers.delivery.proof import not_its_own, noted_for, prove, unsend, unsend_held_up
@@ -60,6 +62,18 @@ class Delivery:
         return self.ingest.gate
 
     @property
+    def creating(self) -> Creating:
+        """Records that a system lacks are made in a way of their own."""
+        return Creating(
+            store=self.store,
+            catalog=self.catalog,
+            systems=self.systems,
+            door=self.door,
+            ingest=self.ingest,
+            retry_seconds=self.retry_seconds,
+        )
+
+    @property
     def lists(self) -> ListDelivery:
         """Whole lists go their own way."""
         return ListDelivery(
@@ -77,7 +91,11 @@ class Delivery:
             TransientError: the store is away; the works become due again by themselves.
         """
         by_part: dict[tuple[str, str], list[Work]] = defaultdict(list)
+        to_make: dict[str, list[Work]] = defaultdict(list)
         for work in works:
+            if reference_of(work.target) is not None:
+                to_make[work.stream].append(work)
+                continue
             part = self.catalog.part_of(ref_of(work))
             by_part[work.stream, part.mapping.slot if part else ""].append(work)
         for (stream, _), some in by_part.items():
@@ -85,6 +103,8 @@ class Delivery:
                 self.lists.deliver(system, stream)
             else:
                 self._deliver_records(system, lane, stream, some)
+        for stream, some in to_make.items():
+            self.creating.deliver(system, stream, some)
 
     def outlook(self, system: str) -> Iterator[tuple[str, Lane, Collection[str]]]:
         """Yield stream, lane and fields of each record, and list entry, that the system would get now; changes nothing.
@@ -92,7 +112,7 @@ class Delivery:
         An entry has no fields.
         """
         with self.store.transaction() as connection:
-            works = owed_to(connection, system)
+            works = [work for work in owed_to(connection, system) if reference_of(work.target) is None]
         grouped: dict[tuple[str, Lane], list[Work]] = defaultdict(list)
         for work in works:
             grouped[work.stream, work.lane].append(work)

@@ -1,7 +1,7 @@
 """One batch through the walk: prepare outside, then one transaction under the ingest lease, then acknowledge."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,21 +17,23 @@ from onevoice.errors import TransientError
 from onevoice.identity import Model
 from onevoice.mapping import is_history
 from onevoice.master import Survivorship
-from onevoice.messages import Act, RecordRef, Work
+from onevoice.messages import Act, Json, RecordRef, Work
 from onevoice.obligations import request
 from onevoice.store import Lease, Store
-from onevoice.workers.catalog import Catalog
+from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.creations import recognise
 from onevoice.workers.drift import note_drift
 from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
 from onevoice.workers.ingest.as_of import note_turning_days
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
-from onevoice.workers.ingest.merge import Customer, merge
+from onevoice.workers.ingest.merge import Customer, goldens_of, merge
+from onevoice.workers.ingest.needed import named_by_orders
 from onevoice.workers.ingest.outside import sift
 from onevoice.workers.ingest.owing import Owing, points_before
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
-from onevoice.workers.ingest.record import Record, load_records, save_records
+from onevoice.workers.ingest.record import Record, load_members, load_records, save_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.said import acts_at_moved_points, customers_at, holders_alone_or_two, save_acts
 from onevoice.workers.ingest.seen import Seen
@@ -160,13 +162,17 @@ class Ingest:
                 result.counts[state] += 1
         return result
 
-    def remap(self, connection: Connection, incoming: Sequence[Incoming]) -> int:
+    def remap(self, connection: Connection, incoming: Sequence[Incoming], *, anew: Collection[RecordRef] = ()) -> int:
         """Take stored versions as the present mapping makes them, with all that follows; returns how many changed.
 
         The caller keeps ingest out of the same transaction. Every system is owed anew what it lacks now.
+
+        Args:
+            incoming: the versions.
+            anew: records of which nothing counts that was taken in before the marks on them.
         """
         now = datetime.now(UTC)
-        accepted = self._accept(connection, incoming, now, [])
+        accepted = self._accept(connection, incoming, now, [], anew)
         works = self._bring_about(connection, accepted, now)
         customers = {r.customer_id for r in accepted.records.values() if r.customer_id}
         request(connection, works, now=now, cause=None)
@@ -188,6 +194,8 @@ class Ingest:
         said, passed_on = [*acts, *accepted.gone], acts_at_moved_points(connection, parties)
         alone_or_two = holders_alone_or_two(connection, passed_on, self.gate, most=self.model.max_size)
         affected = customers_at(connection, said) | regrouping.customers | alone_or_two
+        if any(stream.create == "when_needed" for stream in self.catalog.creating()):
+            affected |= named_by_orders(connection, records.values())
         merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
         tell(
             connection,
@@ -245,6 +253,25 @@ class Ingest:
         changed = {c.id: c for c in merged.values() if c.changed}
         request(connection, self._owing().to_customers(connection, changed, []), now=now, cause=None)
 
+    def owe_creates(self, connection: Connection, customers: Collection[UUID], stream: Stream) -> int:
+        """Let one stream's system be owed the records of the customers that it lacks; returns how many became due."""
+        goldens = goldens_of(connection, customers)
+        members: dict[UUID, list[Record]] = defaultdict(list)
+        for record in load_members(connection, customers):
+            if record.customer_id is not None:
+                members[record.customer_id].append(record)
+        standing = {
+            one: Customer(id=one, members=some, golden=goldens[one], before=goldens[one], revision=0)
+            for one, some in members.items()
+            if one in goldens
+        }
+        works = [
+            work
+            for work in self._owing().creates(connection, standing)
+            if (work.system, work.stream) == (stream.system, stream.name)
+        ]
+        return request(connection, works, now=datetime.now(UTC), cause=None)
+
     def reground(self, connection: Connection, customers: Collection[UUID]) -> frozenset[UUID]:
         """Group the customers anew after a judgement, merge what came of it and oblige the systems.
 
@@ -276,14 +303,22 @@ class Ingest:
         return Owing(self.catalog, self.gate)
 
     def _accept(
-        self, connection: Connection, incoming: Sequence[Incoming], now: datetime, forbidding: Sequence[Act]
+        self,
+        connection: Connection,
+        incoming: Sequence[Incoming],
+        now: datetime,
+        forbidding: Sequence[Act],
+        anew: Collection[RecordRef] = (),
     ) -> _Accepted:
         known = known_effects(connection, incoming)
         refs = {i.ref for i in incoming} | {part.ref for i in incoming for part in i.also}
         marks = hold_marks(connection, refs)
         records = load_records(connection, refs)
+        marks |= recognise(connection, _first_seen(incoming, records, marks, self.catalog), self.catalog, now)
         marks_before = {ref: dict(fields) for ref, fields in marks.items()}
         flags_before = {ref: record.flags for ref, record in records.items()}
+        for ref in anew:
+            records[ref].start_anew()
         acts = {act.id: act for act in forbidding}
         states = []
         for one in incoming:
@@ -356,6 +391,20 @@ def _is_remapping(one: Incoming, record: Record | None, effect: tuple[Any, ...])
         and record.version == one.version
         and record.mapping_version != one.mapping.version_id
     )
+
+
+def _first_seen(
+    incoming: Sequence[Incoming], records: Collection[RecordRef], marks: Collection[RecordRef], catalog: Catalog
+) -> Iterator[tuple[RecordRef, Json, str]]:
+    """Yield the records, unknown so far, that the hub itself may have made; of two versions the older."""
+    creating = {(stream.system, stream.name) for stream in catalog.creating()}
+    seen: set[RecordRef] = set()
+    for one in sorted(incoming, key=lambda i: i.version) if creating else ():
+        ref, data = one.ref, one.envelope.data
+        if (ref.system, ref.stream) in creating and data is not None and ref not in seen:
+            seen.add(ref)
+            if ref not in records and ref not in marks:
+                yield ref, data, one.envelope.sequence
 
 
 def _first_sight(one: Incoming) -> Record:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import reduce
 from uuid import UUID
 
 from onevoice.consent import Gate, Holding
@@ -9,9 +10,11 @@ from onevoice.consent.lists import MARKETING, Refreshed
 from onevoice.consent.question import points_on_channel
 from onevoice.errors import RecordError
 from onevoice.identity import contact_points
+from onevoice.mapping.paths import flatten, put_source
 from onevoice.messages import Json, Lane, Permission, RecordRef, Work
 from onevoice.obligations import Owed, owed_fields
 from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.creations import target_of
 from onevoice.workers.ingest.merge import Customer
 from onevoice.workers.ingest.record import Record
 
@@ -113,8 +116,64 @@ def owed(
         writable=mapping.writable_paths(lane) - gaps.keys(),
         if_empty=mapping.if_empty,
         read=mapping.read_source,
+        alone=any("made" in mark for mark in marks.values()) and _is_alone(record, golden),
     )
     return replace(found, gap="; ".join(gaps.values())) if gaps else found
+
+
+def _is_alone(record: Record, golden: Json) -> bool:
+    """Nobody but the record itself says anything of its customer."""
+    own = flatten(record.canonical)
+    return all(own.get(path) == value for path, value in flatten(golden).items())
+
+
+def creates_for(customer: Customer, catalog: Catalog, gate: Gate, *, needed: bool) -> Iterator[Work]:
+    """Yield what is to be made for a customer where a system lacks it and is to have it.
+
+    One that a system had and deleted is not made again.
+
+    Args:
+        needed: an order or an accepted offer names the customer.
+    """
+    for stream in catalog.creating():
+        wanted = (needed or stream.create == "all") and is_lacking(customer.members, stream)
+        if wanted and fields_to_create(stream, customer.golden, None, gate):
+            target = target_of(customer.id)
+            yield Work(system=stream.system, lane=Lane.RECORD, stream=stream.name, target=target)
+
+
+def is_lacking(members: Collection[Record], stream: Stream) -> bool:
+    """Return whether somebody has a customer of the stream's kind, and its system never had."""
+    return any(not member.deleted and member.type == stream.mapping.to for member in members) and not any(
+        (member.ref.system, member.ref.stream) == (stream.system, stream.name) for member in members
+    )
+
+
+def fields_to_create(stream: Stream, golden: Json, holding: Holding | None, gate: Gate) -> Json:
+    """Return what a new record of a customer is made with: all that is known, and every prohibition in the same call.
+
+    Nothing where the system needs more to make one. What is permitted, the suppression lane writes later.
+
+    Args:
+        holding: the acts that bear on the customer; None where the consent fields do not matter.
+    """
+    mapping = stream.mapping
+    fields = mapping.to_source(golden, {}, Lane.RECORD, {})
+    if not fields.keys() >= set(stream.needs):
+        return {}
+    if holding is not None and holding.acts:
+        record = reduce(lambda data, item: put_source(data, *item), fields.items(), Json())
+        points = points_in(stream, record) or contact_points(golden)  # rather one too many
+        denied = {
+            (channel, purpose): Permission.DENIED
+            for channel, purpose in mapping.acts
+            if any(
+                gate.fold(holding, channel, purpose, point).permission is Permission.DENIED
+                for point in (None, *points_on_channel(points, channel))
+            )
+        }
+        fields |= mapping.to_source({}, denied, Lane.SUPPRESSION)
+    return fields
 
 
 def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -> bool:
@@ -131,7 +190,7 @@ def permissions_of(
     What the hub wrote into a record is no point of its own and permits nothing there; but it stands there, and the
     system writes to it, so what is prohibited at it is prohibited.
     """
-    standing = _points_standing(stream, record) - holding.carried.get(record.ref, frozenset()) if marks else ()
+    standing = points_in(stream, record.payload or {}) - holding.carried.get(record.ref, frozenset()) if marks else ()
     return {
         (channel, purpose): Permission.DENIED
         if any(
@@ -143,10 +202,10 @@ def permissions_of(
     }
 
 
-def _points_standing(stream: Stream, record: Record) -> frozenset[str]:
-    """The contact points in the record as the system has it, whoever wrote them; none where it cannot be read."""
+def points_in(stream: Stream, payload: Json) -> frozenset[str]:
+    """Return the contact points in a record as the system has it, whoever wrote them; none where it cannot be read."""
     try:
-        return frozenset(contact_points(stream.mapping.to_canonical(record.payload or {}).canonical))
+        return frozenset(contact_points(stream.mapping.to_canonical(payload).canonical))
     except RecordError:
         return frozenset()
 

@@ -21,7 +21,8 @@ from onevoice.store.locks import lock_names, lock_names_of
 from onevoice.store.tables import delivered
 from onevoice.workers.catalog import Catalog
 from onevoice.workers.ingest.merge import Customer, goldens_of
-from onevoice.workers.ingest.oblige import lanes_moved, list_target, list_works, works_at, works_for
+from onevoice.workers.ingest.needed import needed_among
+from onevoice.workers.ingest.oblige import creates_for, lanes_moved, list_target, list_works, works_at, works_for
 from onevoice.workers.ingest.record import Record
 from onevoice.workers.marks import Marks, load_marks
 
@@ -54,7 +55,17 @@ class Owing:
         marks = load_marks(connection, refs)
         lock_names(connection, _names_to_lock(customers.values(), holdings, acts))
         works = list(works_for(customers, holdings, marks, self.catalog, self.gate))
+        works += self.creates(connection, customers)
         return works + self._list_works(connection, customers, holdings, acts, doubted)
+
+    def creates(self, connection: Connection, customers: Mapping[UUID, Customer]) -> Iterator[Work]:
+        """Yield what is to be made for the customers where systems lack them and are to have them."""
+        if not (creating := self.catalog.creating()):
+            return
+        sought = {one.create for one in creating}
+        needed = needed_among(connection, customers.values()) if "when_needed" in sought else frozenset()
+        for customer in customers.values():
+            yield from creates_for(customer, self.catalog, self.gate, needed=customer.id in needed)
 
     def to_records(
         self,

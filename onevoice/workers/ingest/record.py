@@ -77,6 +77,10 @@ class Record:
         self.deleted, self.occurred_at = True, main.occurred_at
         self.sequence, self.reading, self.content_hash = main.version
 
+    def start_anew(self) -> None:
+        """Forget what was taken of it, so that its version is taken in again."""
+        self.canonical, self.echoes, self.flags, self.mapping_version = {}, {}, {}, ""
+
     @property
     def stored_customer(self) -> UUID | None:
         """The customer that the store has it under, if it has it under any."""

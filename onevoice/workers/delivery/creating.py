@@ -1,0 +1,356 @@
+"""Creating: make the records that systems are owed and lack, once, however often it is tried.
+
+What is about to be sent is noted before; a creation that was begun is finished with the same reference and the same
+fields before anything else is made for its customer. The system's key, and the tie to the customer, are committed the
+moment the answer is there; then the record is read back and goes to the front door as any other.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from onevoice.consent.holdings import holdings_of
+from onevoice.errors import OnevoiceError, OperatorError, PausedError, RecordError, TransientError
+from onevoice.messages import Creation, CreationResult, Json, Lane, RecordRef, SourceRecord, Work, WriteOutcome
+from onevoice.obligations import Due, claim_due, close, fail, owed_to, put_back
+from onevoice.sdk import RecordCreator, RecordFinder
+from onevoice.store import INGEST, Store, keep_out
+from onevoice.store.tables import stream_state
+from onevoice.workers.catalog import Catalog, Stream
+from onevoice.workers.creations import (
+    Noted,
+    forget,
+    load_creations,
+    made_marks,
+    note_begun,
+    note_doubt,
+    note_made,
+    reference_of,
+)
+from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
+from onevoice.workers.door import Door
+from onevoice.workers.ingest import Ingest
+from onevoice.workers.ingest.loaded import Loaded
+from onevoice.workers.ingest.merge import goldens_of
+from onevoice.workers.ingest.oblige import fields_to_create, is_lacking
+from onevoice.workers.ingest.prepare import Incoming, prepare_stored
+from onevoice.workers.ingest.record import Record, load_records
+from onevoice.workers.marks import open_marks, save_marks
+from onevoice.workers.systems import WRITE, Systems
+
+OUTLOOK_PAGE = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    """What becomes of the obligations that a worker took on: `make` and `prove` need the system.
+
+    Attributes:
+        make: reference -> its obligation and what is to be sent; `again` are those that were sent before.
+        prove: reference -> its obligation and the system's key, for what is made and not read back.
+        unread: the system may have made a record of its own since it was last read.
+    """
+
+    make: dict[UUID, tuple[Due, Json]] = field(default_factory=dict)
+    again: set[UUID] = field(default_factory=set)
+    prove: dict[UUID, tuple[Due, str]] = field(default_factory=dict)
+    settled: list[Due] = field(default_factory=list)
+    waiting: list[Due] = field(default_factory=list)
+    unread: list[Due] = field(default_factory=list)
+    doubtful: dict[UUID, Due] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """The customers of the records for which new ones are asked for, as they stand now."""
+
+    anchors: Mapping[UUID, Record]
+    members: Mapping[UUID, Sequence[Record]]
+    goldens: Mapping[UUID, Json]
+    noted: Mapping[UUID, Noted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creating:
+    """Makes records in the systems that are owed them."""
+
+    store: Store
+    catalog: Catalog
+    systems: Systems
+    door: Door
+    ingest: Ingest
+    retry_seconds: float
+
+    def deliver(self, system: str, name: str, works: Sequence[Work]) -> None:
+        """Make what is owed in one stream. Every outcome ends in the obligations, with its reason.
+
+        Raises:
+            TransientError: the store is away; the works become due again by themselves.
+        """
+        stream = self.catalog.streams.get((system, name))
+        maker = self.systems.connector(system, Lane.RECORD)
+        if stream is None or stream.create == "never" or not isinstance(maker, RecordCreator):
+            with self.store.transaction() as connection:
+                dues = claim_due(connection, works, now=datetime.now(UTC), lease=LEASE)
+            self._put_off(dues, f"system {system}: nothing is made in stream {name} any more", "refused")
+            return
+        plan = self._plan(stream, works)
+        most = 1 if stream.safe_by == "none" else self.catalog.manifests[system].capabilities.max_batch
+        references = list(plan.make)
+        for at in range(0, len(references), most):
+            self._make(stream, maker, plan, references[at : at + most])
+        if plan.prove:
+            self._prove(stream, maker, plan.prove)
+
+    def outlook(self, system: str) -> Iterator[str]:
+        """Yield the stream of each record that would be made in the system now; changes nothing."""
+        with self.store.transaction() as connection:
+            works = owed_to(connection, system)
+        for stream in self.catalog.creating():
+            wanted = [reference_of(w.target) for w in works if (w.system, w.stream) == (stream.system, stream.name)]
+            references = [one for one in wanted if one is not None]
+            for at in range(0, len(references), OUTLOOK_PAGE):
+                page = references[at : at + OUTLOOK_PAGE]
+                with self.store.transaction() as connection:
+                    now = self._look(connection, stream, page, {})
+                    owed = [one for one in page if one not in now.noted and self._fields(connection, stream, now, one)]
+                yield from (stream.name for _ in owed)
+
+    def _plan(self, stream: Stream, works: Sequence[Work]) -> _Plan:
+        """Take the works on, decide what becomes of each, and note what is about to be sent."""
+        plan, now = _Plan(), datetime.now(UTC)
+        asked = {reference for work in works if (reference := reference_of(work.target)) is not None}
+        with self.store.transaction() as connection:
+            noted = load_creations(connection, stream, asked, lock=True)
+            dues = {due.work.target: due for due in claim_due(connection, works, now=now, lease=LEASE)}
+            by_reference = {reference_of(target): due for target, due in dues.items()}
+            taken = {one: due for one in sorted(asked) if (due := by_reference.get(one)) is not None}
+            standing, read_at = self._look(connection, stream, list(taken), noted), _read_at(connection, stream)
+            for reference, due in taken.items():
+                if reference not in noted and stream.polled and (read_at is None or read_at < due.requested_at):
+                    plan.unread.append(due)
+                else:
+                    self._decide(connection, stream, reference, due, standing, plan)
+            note_begun(connection, stream, {one: fields for one, (_, fields) in plan.make.items()}, now)
+            note_doubt(connection, stream, plan.doubtful)
+            close(connection, plan.settled, now=now)
+            soon = now + timedelta(seconds=SOON_SECONDS)
+            put_back(connection, plan.waiting, reason="another record is being made for this customer", until=soon)
+            later = now + timedelta(seconds=self.retry_seconds)
+            put_back(connection, plan.unread, reason="waits until the stream has been read once more", until=later)
+            fail(
+                connection,
+                list(plan.doubtful.values()),
+                reason=_doubt(stream.system),
+                state="in_doubt",
+                now=now,
+                retry_seconds=0.0,
+            )
+        return plan
+
+    def _look(
+        self, connection: Connection, stream: Stream, references: Sequence[UUID], noted: Mapping[UUID, Noted]
+    ) -> _Lacking:
+        loaded = Loaded(connection)
+        anchors = loaded.by_ids(references)
+        customers = {one.customer_id for one in anchors.values() if one.customer_id is not None}
+        members: dict[UUID, list[Record]] = defaultdict(list)
+        for record in loaded.stored_in(customers).values():
+            if record.customer_id is not None:
+                members[record.customer_id].append(record)
+        others = {record.id for some in members.values() for record in some} - noted.keys()
+        return _Lacking(
+            anchors=anchors,
+            members=members,
+            goldens=goldens_of(connection, customers),
+            noted={**load_creations(connection, stream, others), **noted},
+        )
+
+    def _decide(
+        self, connection: Connection, stream: Stream, reference: UUID, due: Due, now: _Lacking, plan: _Plan
+    ) -> None:
+        noted, anchor = now.noted.get(reference), now.anchors.get(reference)
+        members = now.members.get(anchor.customer_id, ()) if anchor is not None and anchor.customer_id else ()
+        if noted is not None and noted.key is not None:
+            plan.prove[reference] = due, noted.key
+        elif noted is not None and stream.safe_by == "none" and noted.state == "begun":
+            plan.doubtful[reference] = due
+        elif noted is not None and stream.safe_by == "none" and not is_lacking(members, stream):
+            forget(connection, stream, [reference])  # a person looked, and it came in by itself
+            plan.settled.append(due)
+        elif noted is not None:
+            plan.make[reference] = due, noted.fields
+            plan.again.add(reference)
+        elif not (fields := self._fields(connection, stream, now, reference)):
+            plan.settled.append(due)
+        elif any(one.id in now.noted and now.noted[one.id].key is None for one in members):
+            plan.waiting.append(due)
+        else:
+            plan.make[reference] = due, fields
+
+    def _fields(self, connection: Connection, stream: Stream, now: _Lacking, reference: UUID) -> Json:
+        """Return what a new record is made with; nothing where none is lacking, or its customer goes by another."""
+        anchor = now.anchors.get(reference)
+        if anchor is None or anchor.customer_id != reference or not is_lacking(now.members[reference], stream):
+            return {}
+        holding = holdings_of(connection, {reference})[reference]
+        return fields_to_create(stream, now.goldens.get(reference, {}), holding, self.ingest.gate)
+
+    def _make(self, stream: Stream, maker: RecordCreator, plan: _Plan, references: Sequence[UUID]) -> None:
+        system = stream.system
+        try:
+            with self.systems.contact(system, WRITE):
+                results = self._asked(stream, maker, plan, references)
+        except PausedError as error:
+            with self.store.transaction() as connection:
+                forget(connection, stream, [one for one in references if one not in plan.again])  # nothing was sent
+            put_off_over(self.store, [plan.make[one][0] for one in references], error, retry_seconds=self.retry_seconds)
+            return
+        except (TransientError, OperatorError) as error:
+            self._unanswered(stream, plan, references, error)
+            return
+        except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
+            if len(references) > 1:
+                for reference in references:
+                    self._make(stream, maker, plan, [reference])
+                return
+            told = str(error) if isinstance(error, OnevoiceError) else type(error).__name__  # its text may hold values
+            reason = f"system {system}: its connector fails on a record to be made ({told}); mend it"
+            self._put_off([plan.make[one][0] for one in references], reason, "in_doubt")
+            return
+        made = {one: r.key for one, r in results.items() if r.outcome is WriteOutcome.APPLIED and r.key}
+        refused = {one: r for one, r in results.items() if r.outcome is WriteOutcome.REFUSED}
+        with self.store.transaction() as connection:
+            load_creations(connection, stream, references, lock=True)
+            note_made(connection, stream, made, datetime.now(UTC))
+            forget(connection, stream, refused.keys())
+        for one, result in refused.items():
+            reason = f"system {system} refuses: {result.reason}; correct it, then 'onevoice obligation resend'"
+            self._put_off([plan.make[one][0]], reason, "refused")
+        for one in references:
+            if one not in made and one not in refused:
+                self._unanswered(stream, plan, [one], TransientError(f"system {system}: {results[one].reason}"))
+        self._adopt(stream, made)
+        plan.prove |= {one: (plan.make[one][0], key) for one, key in made.items()}
+
+    def _asked(
+        self, stream: Stream, maker: RecordCreator, plan: _Plan, references: Sequence[UUID]
+    ) -> dict[UUID, CreationResult]:
+        """Have the records made; those that were sent before are looked for first, where a repeat is not harmless."""
+        found: dict[str, str] = {}
+        again = [str(one) for one in references if one in plan.again]
+        if stream.safe_by == "lookup" and again:
+            if not isinstance(maker, RecordFinder):
+                raise OperatorError(f"system {stream.system}: its connector says lookup and cannot find what it made")
+            found = maker.find(stream.name, again)
+        left = [one for one in references if str(one) not in found]
+        creations = [Creation(reference=str(one), fields=plan.make[one][1]) for one in left]
+        results = maker.create(stream.name, creations) if creations else []
+        if [r.reference for r in results] != [c.reference for c in creations]:
+            raise RecordError(f"stream {stream.name}: the connector does not answer each record with its own result")
+        there = {
+            one: CreationResult(reference=str(one), outcome=WriteOutcome.APPLIED, key=found[str(one)])
+            for one in references
+            if str(one) in found
+        }
+        return there | dict(zip(left, results, strict=True))
+
+    def _unanswered(
+        self, stream: Stream, plan: _Plan, references: Sequence[UUID], error: TransientError | OperatorError
+    ) -> None:
+        """Try again what is safe to repeat; of the rest nobody knows whether it was made."""
+        dues = [plan.make[one][0] for one in references]
+        if stream.safe_by != "none":
+            put_off_over(self.store, dues, error, retry_seconds=self.retry_seconds)
+            return
+        with self.store.transaction() as connection:
+            note_doubt(connection, stream, references)
+        self._put_off(dues, f"{error}; {_doubt(stream.system)}", "in_doubt")
+
+    def _adopt(self, stream: Stream, made: Mapping[UUID, str]) -> None:
+        """Take records that came in before the answer did for what they are: the hub's own."""
+        refs = {RecordRef(stream.system, stream.name, key): one for one, key in made.items()}
+        with self.store.transaction() as connection:
+            present = load_records(connection, refs)
+        if not present:
+            return
+        with self.store.transaction() as connection:
+            keep_out(connection, INGEST)
+            marks, now = open_marks(connection, present), datetime.now(UTC)
+            noted = load_creations(connection, stream, [refs[ref] for ref in present])
+            fresh: dict[RecordRef, Incoming] = {}
+            for ref, record in load_records(connection, present).items():
+                prepared = prepare_stored(record, self.catalog)
+                own = noted[refs[ref]]
+                if not marks[ref] and first_seen(record) >= own.begun_at and isinstance(prepared, Incoming):
+                    marks[ref] = made_marks(stream.mapping, own.fields, record.payload or {}, record.sequence)
+                    fresh[ref] = prepared
+            save_marks(connection, {ref: marks[ref] for ref in fresh}, now)
+            self.ingest.remap(connection, list(fresh.values()), anew=fresh.keys())
+            customers = {r.customer_id for r in load_records(connection, present).values() if r.customer_id}
+            self.ingest.reground(connection, customers)
+
+    def _prove(self, stream: Stream, maker: RecordCreator, made: Mapping[UUID, tuple[Due, str]]) -> None:
+        """Read back what was made, and send it to the front door."""
+        system = stream.system
+        dues = [due for due, _ in made.values()]
+        try:
+            with self.systems.contact(system, WRITE):
+                found = {r.key: r for r in maker.readback(stream.name, [key for _, key in made.values()])}
+        except (TransientError, OperatorError) as error:
+            put_off_over(self.store, dues, error, retry_seconds=self.retry_seconds)
+            return
+        except Exception as error:  # noqa: BLE001 - its text may hold values
+            reason = f"system {system}: its connector cannot read back what it made ({type(error).__name__}); mend it"
+            self._put_off(dues, reason, "in_doubt")
+            return
+        lost = [due for due, key in made.values() if key not in found]
+        with self.store.transaction() as connection:
+            noted = load_creations(connection, stream, made)
+            self._mark(connection, stream, {noted[one].key or "": noted[one] for one in made}, found)
+            close(connection, [due for due in dues if due not in lost], now=datetime.now(UTC))
+            readings = self.door.number(connection, system, list(found.values()))
+        self._put_off(lost, f"system {system}: a record that was made cannot be read back", "due")
+        self.door.send(system, readings, cause=f"delivery:{system}:{Lane.RECORD}")
+
+    def _mark(
+        self, connection: Connection, stream: Stream, noted: Mapping[str, Noted], found: Mapping[str, SourceRecord]
+    ) -> None:
+        """Mark what the hub made as its own, unless the front door was faster."""
+        there = {RecordRef(stream.system, stream.name, key): r for key, r in found.items() if r.data is not None}
+        marks = open_marks(connection, there)
+        known = load_records(connection, there)
+        own = {
+            ref: made_marks(stream.mapping, noted[ref.key].fields, record.data or {}, record.version)
+            for ref, record in there.items()
+            if not marks[ref] and ref not in known
+        }
+        save_marks(connection, own, datetime.now(UTC))
+
+    def _put_off(self, dues: Sequence[Due], reason: str, state: str) -> None:
+        put_off(self.store, dues, reason, state, retry_seconds=self.retry_seconds)
+
+
+def _read_at(connection: Connection, stream: Stream) -> datetime | None:
+    """Return when the stream was last read to its end; None: never."""
+    statement = select(stream_state.c.succeeded_at).where(
+        stream_state.c.system == stream.system, stream_state.c.stream == stream.name
+    )
+    found: datetime | None = connection.execute(statement).scalar()
+    return found
+
+
+def first_seen(record: Record) -> datetime:
+    """Return when a record came to be known at the latest: the millisecond in its UUIDv7 (RFC 9562)."""
+    return datetime.fromtimestamp(((record.id.int >> 80) + 1) / 1000, UTC)
+
+
+def _doubt(system: str) -> str:
+    return (
+        f"nobody knows whether the record was made in {system}, which cannot be asked; look there, and where it is "
+        f"not, 'onevoice obligation resend {system} --state in_doubt'"
+    )
