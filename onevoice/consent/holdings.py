@@ -18,6 +18,7 @@ from onevoice.store.tables import act, judgement, pair, record_key, register_loa
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
 _NOTHING = Dealings()
+THREAD_END = "thread_end"
 
 _CURRENT = act.c.superseded_at.is_(None)
 _SAID_AT_POINTS = (
@@ -185,8 +186,9 @@ def _holders(connection: Connection, acts: Iterable[Act]) -> dict[str, set[UUID]
 
 
 def _joined(connection: Connection, acts: Sequence[Act]) -> list[tuple[RecordRef, RecordRef]]:
-    """Return the pairs that people judged to be one or a trusted id joins, over which a grant lifts an objection."""
-    if not any(a.kind == "grant" for a in acts) or not any(a.kind == "objection" for a in acts):
+    """Return the pairs that people judged to be one or a trusted id joins, over which some lifts reach."""
+    kinds = {a.kind for a in acts}
+    if not {"grant", "objection"} <= kinds and not any(a.reason == THREAD_END for a in acts):
         return []
     refs = [(r.system, r.stream, r.key) for r in {a.anchor_record for a in acts if a.anchor_record is not None}]
     rows = [

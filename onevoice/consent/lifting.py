@@ -12,8 +12,8 @@ from onevoice.consent.rules import ConsentRules, Reason
 from onevoice.messages import Act
 
 GRANTS = ("grant", "confirmed_grant", "register_grant")
-OF_SYSTEMS = frozenset({"delivery", "verification"})
-"""What a system may lift by: it knows what arrived and what was verified; the rest is for the hub to judge."""
+OF_SYSTEMS = frozenset({"delivery", "verification", "thread_end"})
+"""What a system may lift by: it knows what arrived, what was verified and what is over; the hub judges the rest."""
 OF_ITSELF = frozenset({"time", "end"})
 """What comes about by the clock alone, so that nobody can state it."""
 OWN_CLOCK = frozenset({"hub", "self"})
@@ -42,12 +42,15 @@ class Lifting:
         """Return whether the prohibition has ended by itself."""
         if "time" in row.lifted_by and row.days is not None and asked.now >= act.time + timedelta(days=row.days):
             return True
+        campaign = self.rules.campaigns.get(act.thread or "") if "thread_end" in row.lifted_by else None
+        if campaign is not None and campaign.has_ended(asked.now):
+            return True
         return act.valid_until is not None and asked.now >= act.valid_until and "end" in row.lifted_by
 
     def why_not(self, lift: Act, act: Act, row: Reason, asked: Question, holding: Holding) -> str | None:  # noqa: PLR0911 - one line a condition
         """Return what a grant or lift lacks to lift the prohibition for this question; None: it lifts it."""
         if lift.kind == "lift":
-            return self._lift_lacks(lift, act, row)
+            return self._lift_lacks(lift, act, row, holding)
         if lift.valid_until is not None and asked.now >= lift.valid_until:
             return "ended"
         ways = [way for way in row.lifted_by if way in GRANTS]
@@ -78,7 +81,7 @@ class Lifting:
     def _bound(self, system: str) -> timedelta:
         return timedelta(0) if system in OWN_CLOCK else self.bounds.get(system, self.bound)
 
-    def _lift_lacks(self, lift: Act, act: Act, row: Reason) -> str | None:
+    def _lift_lacks(self, lift: Act, act: Act, row: Reason, holding: Holding) -> str | None:
         if lift.reason not in row.lifted_by or lift.reason in GRANTS or not may_lift(lift.reason, lift.source.system):
             return "of a kind that does not lift this"
         if lift.controller != act.controller:
@@ -87,7 +90,7 @@ class Lifting:
             return "about another act"
         if lift.reason == "role" and lift.evidence.get("role") != row.role:
             return "by somebody without the role"
-        if lift.lifts is None and (lift.anchor_point is None or lift.anchor_point != act.anchor_point):
+        if lift.lifts is None and not _at_its_anchor(lift, act, holding):
             return "at another point"
         if lift.thread != act.thread:
             return "about another thread"
@@ -96,6 +99,16 @@ class Lifting:
     def _register_yields(self, act: Act) -> bool:
         register = self.rules.registers.get(act.source.key)
         return register is not None and register.own_grant
+
+
+def _at_its_anchor(lift: Act, act: Act, holding: Holding) -> bool:
+    """Whether a lift that names no act stands where the act does; a thread's end, also at a record joined for sure."""
+    if lift.anchor_point is not None and lift.anchor_point == act.anchor_point:
+        return True
+    if lift.reason != "thread_end" or lift.anchor_record is None or act.anchor_record is None:
+        return False
+    ends = {lift.anchor_record, act.anchor_record}
+    return len(ends) == 1 or any(ends <= group for group in holding.joined)
 
 
 def _same_place(lift: Act, act: Act, row: Reason, asked: Question, holding: Holding) -> bool:

@@ -5,7 +5,7 @@ filled in that would permit more.
 """
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -134,19 +134,44 @@ class Country(_Row):
     sources: tuple[str, ...] = ()
 
 
+class Campaign(_Row):
+    """How customers answer one campaign or survey without naming it, and the last day on which it runs."""
+
+    title: str
+    numbers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+    ends: date | None = None
+
+    def is_answered_at(self, reached: str) -> bool:
+        """Return whether a number, address or page is one of its own; what is below a page of its own is, too."""
+        if reached in self.numbers or reached.casefold() in {one.casefold() for one in self.addresses}:
+            return True
+        return any(reached == page or reached.startswith(_below(page)) for page in self.pages)
+
+    def has_ended(self, now: datetime) -> bool:
+        """Return whether its last day is over."""
+        return self.ends is not None and now >= datetime.combine(self.ends, time(), UTC) + timedelta(days=1)
+
+
+def _below(page: str) -> tuple[str, ...]:
+    return (page.rstrip("/") + "/", page + "?", page + "#")
+
+
 _Any = TypeVar("_Any", bound=_Row)
 
 
 class ConsentRules(_Row):
-    """The three files together."""
+    """The four files together; `campaigns.yaml` may be left out."""
 
     reasons: Mapping[str, Reason]
     purposes: Mapping[str, Purpose]
     countries: Mapping[str, Country]
+    campaigns: Mapping[str, Campaign] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> "ConsentRules":
-        """Read the three files.
+        """Read the files.
 
         Raises:
             ConfigurationError: a file or key is missing or wrong; the text names it.
@@ -158,7 +183,13 @@ class ConsentRules(_Row):
         countries = _rows(folder / "countries.yaml", Country)
         if DEFAULT_COUNTRY not in countries:
             raise ConfigurationError("rules/countries.yaml: default: missing; it holds for countries without a row")
-        return cls(reasons=reasons, purposes=_rows(folder / "purposes.yaml", Purpose), countries=countries)
+        declared = folder / "campaigns.yaml"
+        return cls(
+            reasons=reasons,
+            purposes=_rows(folder / "purposes.yaml", Purpose),
+            countries=countries,
+            campaigns=_rows(declared, Campaign) if declared.exists() else {},
+        )
 
     def reason(self, name: str) -> Reason:
         """Return the row of a reason."""
@@ -172,6 +203,12 @@ class ConsentRules(_Row):
     def country(self, code: str | None) -> Country:
         """Return what a country says, or the default row."""
         return self.countries.get(code or DEFAULT_COUNTRY) or self.countries[DEFAULT_COUNTRY]
+
+    def campaign_of(self, reached: str | None) -> str | None:
+        """Return the campaign whose number, address or page this is, the first in the file; None for no one's."""
+        if reached is None:
+            return None
+        return next((name for name, one in self.campaigns.items() if one.is_answered_at(reached)), None)
 
     @property
     def registers(self) -> dict[str, Register]:

@@ -128,7 +128,9 @@ class Acts:
         if act.kind in ("grant", "lift") and act.time > now:
             raise RefusedError("act: a grant cannot be dated ahead")
         if act.kind == "lift" and not may_lift(act.reason, act.source.system):
-            raise RefusedError("act: a system lifts by delivery or verification only, and nobody by time or end")
+            raise RefusedError(
+                "act: a system lifts by delivery, verification or thread_end only, and nobody by time or end"
+            )
         if act.kind == "lift" and act.reason == "role":
             _check_role(act, roles)
         if act.kind == "grant" and ANY in (act.channel, act.purpose):

@@ -49,7 +49,8 @@ class CallCentre:
 class NewCall(BaseModel):
     """A call that an agent just had. An empty number is a withheld one.
 
-    `campaign` is the one whose number was dialled, `insight` what the agent found that the customer may want next.
+    `dialled` is which of the company's numbers was called, `campaign` what the agent noted that it was about, `insight`
+    what the agent found that the customer may want next.
     """
 
     number: str = Field(max_length=40)
@@ -57,6 +58,7 @@ class NewCall(BaseModel):
     agent: str = Field("agent-01", max_length=40)
     talk_seconds: int = Field(60, ge=0, le=36_000)
     subject: str | None = Field(None, max_length=200)
+    dialled: str | None = Field(None, max_length=40)
     campaign: str | None = Field(None, max_length=100)
     insight: str | None = Field(None, pattern=r"^[a-z][a-z0-9_.-]{0,59}$")
 
@@ -184,6 +186,7 @@ def _call(new: NewCall, number: str, now: str) -> dict[str, Any]:
         "talk_seconds": new.talk_seconds,
         "cost": str((COST_PER_SECOND * new.talk_seconds).quantize(Decimal("0.01"))),
         "currency": "GBP",
+        "dialled": _e164(new.dialled) if new.dialled else None,
         "campaign": new.campaign,
         "subject": new.subject,
         "insight": new.insight,

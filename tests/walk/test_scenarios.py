@@ -131,11 +131,11 @@ def test_a_call_to_a_campaigns_number_cancels_what_is_queued_for_it(
 ) -> None:
     person = new_person()
     consents(company, person, "marketing")
-    heard(company, person, company.call(person.mobile, campaign="autumn"))
-    mail.queue(person, purpose="marketing", thread="spring")
+    heard(company, person, company.call(person.mobile, dialled="+442079460100"))
+    mail.queue(person, purpose="marketing", thread="spring-offer-2026")
     assert mail.send() == [person.email]
-    mail.queue(person, purpose="marketing", thread="spring")
-    heard(company, person, company.call(person.mobile, campaign="spring"))
+    mail.queue(person, purpose="marketing", thread="spring-offer-2026")
+    heard(company, person, company.call(person.mobile, dialled="+442079460161"))
     assert mail.send() == [person.email]
 
 

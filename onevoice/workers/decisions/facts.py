@@ -34,7 +34,7 @@ class Situation:
     taken: tuple[tuple[str, str, int], ...]
 
 
-ANSWERED = "answered"
+ANSWERED, THREAD_END = "answered", "thread_end"
 _OPEN_ORDERS = ("open", "paid")
 _OPEN_CASES = ("open", "escalated")
 _MONTH, _INSIGHT = timedelta(days=30), timedelta(days=90)
@@ -83,9 +83,19 @@ def customer_facts(
         "last_department": _latest(said, "department"),
         "last_agent": _latest(said, "agent"),
         "insights": sorted({e.details["outcome"] for e in said if _is_insight(e, now)}),
-        "answered": sorted({act.thread for act in acts if act.reason == ANSWERED and act.thread is not None}),
+        "answered": sorted(_answered(acts)),
         "prefers_assisted": _prefers_assisted(acts, moment),
     }
+
+
+def _answered(acts: Sequence[Act]) -> set[str]:
+    """The threads that the customer answered and that nobody said have ended since."""
+    ended: dict[str | None, datetime] = {}
+    for act in acts:
+        if act.kind == "lift" and act.reason == THREAD_END:
+            ended[act.thread] = max(act.time, ended.get(act.thread, act.time))
+    said = (act for act in acts if act.reason == ANSWERED and act.thread is not None)
+    return {act.thread or "" for act in said if act.thread not in ended or act.time > ended[act.thread]}
 
 
 def _prefers_assisted(acts: Sequence[Act], moment: Moment) -> bool | None:

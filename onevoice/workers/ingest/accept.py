@@ -13,7 +13,7 @@ from onevoice.consent import WITHDRAWN, acts_of_flag, observe, points_since
 from onevoice.consent.question import points_on_channel
 from onevoice.identity import contact_points
 from onevoice.mapping.paths import flatten, source_path, unflatten
-from onevoice.messages import ANY, Act, Json, Mapped, ObservedFlag, RecordRef
+from onevoice.messages import Act, Json, Mapped, ObservedFlag, RecordRef
 from onevoice.workers.ingest.prepare import Incoming
 from onevoice.workers.ingest.record import Record, StoredObservation, read_series, stored_series
 from onevoice.workers.marks import Marks, is_echo, judged
@@ -121,7 +121,7 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
         for said in acts_of_flag(observations):
             since = "first sight" if said.earliest is None else said.earliest.isoformat()
             act = Act(
-                id=_act_id(ref, f"{name}|{since}", *said.version),
+                id=act_id(ref, f"{name}|{since}", *said.version),
                 kind="withdrawal",
                 channel=channel,
                 purpose=purpose,
@@ -142,12 +142,10 @@ def acts_of(ref: RecordRef, flags: Mapping[str, list[StoredObservation]]) -> dic
 
 
 def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None:
-    """Return the act that an act record states, or that an answer to a campaign makes; None for all else.
+    """Return the act that an act record states; None for all else.
 
     A withdrawal dated in the future takes effect at receipt.
     """
-    if incoming.mapped is not None and incoming.mapped.type == "interaction":
-        return _answer(incoming, incoming.mapped.canonical, clock_bound)
     if incoming.mapped is None or incoming.mapped.type != "act":
         return None
     stated = incoming.mapped.canonical
@@ -155,7 +153,7 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
     latest = incoming.envelope.time + clock_bound
     until = stated.get("valid_until")
     return Act(
-        id=_act_id(incoming.ref, "act", incoming.envelope.sequence, incoming.envelope.reading),
+        id=act_id(incoming.ref, "act", incoming.envelope.sequence, incoming.envelope.reading),
         kind=stated["kind"],
         channel=stated["channel"],
         purpose=stated["purpose"],
@@ -172,30 +170,6 @@ def act_from_record(incoming: Incoming, *, clock_bound: timedelta) -> Act | None
         terms=stated.get("terms") or {},
         source=incoming.ref,
         evidence=stated.get("evidence") or {},
-    )
-
-
-def _answer(incoming: Incoming, said: Json, clock_bound: timedelta) -> Act | None:
-    """Whoever answers a campaign or survey, on whatever channel, is asked no more: its thread is closed to the hub."""
-    party = said.get("party")
-    if said["direction"] != "inbound" or "campaign" not in said or not (party or said.get("point")):
-        return None
-    whose = f"{party['stream']}:{party['key']}" if party else ""
-    return Act(
-        # What it says is in the id: versions that name another campaign or person add to each other in any order.
-        id=_act_id(incoming.ref, f"answer|{said['campaign']}|{whose}|{said.get('point')}", "", 0),
-        kind="prohibition",
-        channel=ANY,
-        purpose=ANY,
-        reason="answered",
-        time=min(datetime.fromisoformat(said["time"]), incoming.envelope.time + clock_bound),
-        anchor_record=RecordRef(system=incoming.ref.system, stream=party["stream"], key=party["key"])
-        if party
-        else None,
-        anchor_point=said.get("point"),
-        thread=said["campaign"],
-        source=incoming.ref,
-        evidence={"source": said["kind"]},
     )
 
 
@@ -323,5 +297,6 @@ def _is_echo(sources: tuple[str, ...], incoming: Incoming, marks: Mapping[str, J
     return all(source in marks and is_echo(marks[source], read(data, source), version) for source in sources)
 
 
-def _act_id(ref: RecordRef, what: str, sequence: str, reading: int) -> uuid.UUID:
+def act_id(ref: RecordRef, what: str, sequence: str, reading: int) -> uuid.UUID:
+    """Return the id of the act that a record makes: the same for the same, whenever it is made."""
     return uuid.uuid5(_ACTS, f"{ref}|{what}|{sequence}|{reading}")

@@ -25,6 +25,7 @@ from onevoice.workers.creations import recognise
 from onevoice.workers.drift import note_drift
 from onevoice.workers.ingest.accept import Family, accept, act_from_record, acts_of, family_of
 from onevoice.workers.ingest.announce import consent_events, customer_events, interaction_events
+from onevoice.workers.ingest.answer import act_of_thread, threads_replied_to
 from onevoice.workers.ingest.as_of import note_turning_days
 from onevoice.workers.ingest.inbox import conflict_row, known_effects, note_messages, one_cause
 from onevoice.workers.ingest.loaded import Loaded
@@ -320,6 +321,7 @@ class Ingest:
         for ref in anew:
             records[ref].start_anew()
         acts = {act.id: act for act in forbidding}
+        replied_to = threads_replied_to(connection, incoming)
         states = []
         for one in incoming:
             inbox_id = (one.envelope.system, one.envelope.id)
@@ -327,7 +329,7 @@ class Ingest:
                 states.append("duplicate" if known[inbox_id] == one.effect else "conflict")
                 continue
             known[inbox_id] = one.effect
-            states.append(self._take(one, records, marks, acts))
+            states.append(self._take(one, records, marks, acts, replied_to))
         save_marks(connection, {ref: marks[ref] for ref in marks_before if marks[ref] != marks_before[ref]}, now)
         added, gone = list(acts.values()), list[Act]()
         for ref, record in records.items():
@@ -353,6 +355,7 @@ class Ingest:
         records: dict[RecordRef, Record],
         marks: dict[RecordRef, Marks],
         acts: dict[UUID, Act],
+        replied_to: Mapping[str, str],
         family: Family | None = None,
     ) -> str:
         """Accept a version of a record and of all that it gives besides; returns what became of the record itself."""
@@ -363,14 +366,16 @@ class Ingest:
             record = records[one.ref] = _first_sight(one)
         bound = self.catalog.clock_bound(one.ref.system)
         state = accept(record, one, marks.setdefault(one.ref, {}), clock_bound=bound, family=family)
-        stated = act_from_record(one, clock_bound=bound) if state != "unchanged" else None
-        if stated is not None:
-            acts[stated.id] = stated
+        if state != "unchanged":
+            stated = act_from_record(one, clock_bound=bound)
+            stated = stated or act_of_thread(one, self.gate.rules, replied_to, clock_bound=bound)
+            if stated is not None:
+                acts[stated.id] = stated
         for part in one.also:
             fresh = part.ref not in records
             if part.mapped is None and fresh:
                 continue
-            self._take(part, records, marks, acts, family)
+            self._take(part, records, marks, acts, replied_to, family)
             if fresh and (state == "stale" or record.deleted) and not is_history(part.mapping.to):
                 records[part.ref].withdraw(record)
         return state
