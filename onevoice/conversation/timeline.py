@@ -1,7 +1,8 @@
 """The customer's conversation with the company: interactions, orders and acts from every system on one line of time.
 
 Takes the customer's records and contact points, gives entries, the newest first. The one rule: an entry hangs on a
-record or a contact point, never on a customer, so that merge and unmerge move nothing.
+record or a contact point, never on a customer, so that merge and unmerge move nothing; what hangs on a shared point and
+was confirmed to be about one of its holders is told of that one alone.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, func, or_, select, tuple_
 
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Json, RecordRef
@@ -23,12 +24,22 @@ _TYPES = ("interaction", "order")
 LATEST = 200
 _TOLD = [source_record.c[name] for name in ("id", "type", "system", "stream", "key", "occurred_at", "canonical")]
 _IS_TOLD = (or_(*(source_record.c.type == name for name in _TYPES)), source_record.c.deleted.is_(False))
+_MEMBERS = source_record.alias("members")
 _NEWEST = (source_record.c.occurred_at.desc(), source_record.c.id.desc())
 _OURS = (
     (source_record.c.system == MEMBER.c.system)
     & (source_record.c.party_stream == MEMBER.c.stream)
     & (source_record.c.party_key == MEMBER.c.key)
 )
+
+
+def _concerns(members: Select[Any]) -> ColumnElement[bool]:
+    """That a record at a contact point was not confirmed to be about somebody else than who has these records."""
+    confirmed = source_record.c.canonical["confirmed"].as_string()
+    own = members.with_only_columns(func.replace(cast(members.selected_columns[0], Text), "-", ""))
+    return or_(confirmed.is_(None), func.replace(confirmed, "-", "").in_(own))
+
+
 CONVERSATION: Mapping[str, Select[Any]] = {
     "told_by_records": select(*_TOLD)
     .join_from(MEMBER, source_record, _OURS)
@@ -36,7 +47,7 @@ CONVERSATION: Mapping[str, Select[Any]] = {
     .order_by(*_NEWEST)
     .limit(LATEST),
     "told_at_points": select(*_TOLD)
-    .where(source_record.c.point.in_(POINTS), *_IS_TOLD)
+    .where(source_record.c.point.in_(POINTS), *_IS_TOLD, _concerns(select(MEMBER.c.id)))
     .order_by(*_NEWEST)
     .limit(LATEST),
     "orders": select(source_record.c.canonical)
@@ -128,7 +139,8 @@ def _recorded(
     if ours:
         rows += connection.execute(statement.where(party.in_(ours)))
     if points:
-        rows += connection.execute(statement.where(source_record.c.point.in_(sorted(points))))
+        members = select(_MEMBERS.c.id).where(tuple_(_MEMBERS.c.system, _MEMBERS.c.stream, _MEMBERS.c.key).in_(ours))
+        rows += connection.execute(statement.where(source_record.c.point.in_(sorted(points)), _concerns(members)))
     return rows
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import phonenumbers
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException
@@ -61,6 +62,12 @@ class NewCall(BaseModel):
     dialled: str | None = Field(None, max_length=40)
     campaign: str | None = Field(None, max_length=100)
     insight: str | None = Field(None, pattern=r"^[a-z][a-z0-9_.-]{0,59}$")
+
+
+class Confirmed(BaseModel):
+    """Who the caller turned out to be: the id that the hub's answer named."""
+
+    customer: UUID
 
 
 class NewDoNotCall(BaseModel):
@@ -118,7 +125,7 @@ def _desktop(centre: CallCentre) -> APIRouter:
         number = _e164(new.number) if new.number else ""
         hub_url = centre.store.setting("hub_url")
         asked = time.perf_counter()
-        pop = screen_pop(session, hub_url, centre.api_key, number, new.kind) if hub_url and number else None
+        pop = screen_pop(session, hub_url, centre.api_key, f"phone:{number}", new.kind) if hub_url and number else None
         waited = (time.perf_counter() - asked) * 1000
         record = centre.store.add("call", "C", _call(new, number, centre.store.clock.tick()), pop)
         centre.journal.note("call", record["call_id"], {"number": number, "kind": new.kind, "popped": pop is not None})
@@ -130,6 +137,18 @@ def _desktop(centre: CallCentre) -> APIRouter:
         if found is None:
             raise HTTPException(404, "no such call")
         return {"call": found[0], "context": found[1]}
+
+    @router.post("/calls/{call_id}/confirm")
+    def confirm(call_id: str, who: Confirmed) -> dict[str, Any]:
+        hub_url = centre.store.setting("hub_url")
+        found = centre.store.call(call_id)
+        if found is None:
+            raise HTTPException(404, "no such call")
+        queue = str(found[0]["queue"] or "service")
+        pop = screen_pop(session, hub_url, centre.api_key, str(who.customer), queue) if hub_url else None
+        record = found[0] | {"confirmed": str(who.customer), "updated_at": centre.store.clock.tick()}
+        centre.store.change("call", record, pop)
+        return {"call": record, "context": pop}
 
     @router.post("/do-not-call", status_code=201)
     def do_not_call(new: NewDoNotCall) -> dict[str, Any]:
@@ -186,6 +205,7 @@ def _call(new: NewCall, number: str, now: str) -> dict[str, Any]:
         "talk_seconds": new.talk_seconds,
         "cost": str((COST_PER_SECOND * new.talk_seconds).quantize(Decimal("0.01"))),
         "currency": "GBP",
+        "confirmed": None,
         "dialled": _e164(new.dialled) if new.dialled else None,
         "campaign": new.campaign,
         "subject": new.subject,

@@ -26,9 +26,9 @@ def new_session() -> requests.Session:
     return session
 
 
-def screen_pop(session: requests.Session, hub_url: str, api_key: ApiKey, number: str, department: str) -> Any:
-    """What the hub knows of a caller, as it says it; None when it does not answer in time or does not know."""
-    url = f"{hub_url.rstrip('/')}/v1/customers/{quote(f'phone:{number}', safe='')}/context"
+def screen_pop(session: requests.Session, hub_url: str, api_key: ApiKey, reference: str, department: str) -> Any:
+    """What the hub knows of a caller, `phone:+…` or an id; None when it does not answer in time or does not know."""
+    url = f"{hub_url.rstrip('/')}/v1/customers/{quote(reference, safe='')}/context"
     try:
         answer = session.get(
             url, params={"channel": "phone", "department": department}, headers=_bearer(api_key), timeout=PATIENCE

@@ -39,6 +39,7 @@ def call(serial: int, number: str, calendar: Calendar, chance: random.Random) ->
         "talk_seconds": talk,
         "cost": str((COST_PER_SECOND * talk).quantize(Decimal("0.01"))),
         "currency": "GBP",
+        "confirmed": None,
         "dialled": None,
         "campaign": "spring-offer-2026" if outbound else None,
         "subject": None if outbound else chance.choice(SUBJECTS),

@@ -73,6 +73,14 @@ class CallCentreStore:
         self.outbox.news.set()
         return record
 
+    def change(self, stream: str, record: Record, screen_pop: Any = None) -> None:
+        """Put a record in the place of the one under its key, and its event on its way."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM record WHERE stream = ? AND key = ?", (stream, record[KEYS[stream]]))
+            _insert(connection, stream, record, screen_pop)
+            self._publish(connection, stream, record, urgent=False)
+        self.outbox.news.set()
+
     def call(self, call_id: str) -> tuple[Record, Any] | None:
         """A call and the screen pop that was shown, or None."""
         rows = self._database.rows("SELECT body, screen_pop FROM record WHERE stream = 'call' AND key = ?", call_id)

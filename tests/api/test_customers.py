@@ -248,6 +248,27 @@ def test_shared_phone_gives_candidates_and_nobodys_data(known: Door) -> None:
     assert known.get(f"/v1/customers/{HIS_PHONE}").status_code == 409
 
 
+def test_a_call_from_a_shared_phone_is_told_of_whom_the_caller_was_confirmed_to_be(known: Door) -> None:
+    door = known
+    door.push("crm", "Contact", stranger(MobilePhone="+447400123456", Phone="+447400123456"))
+    door.push("callcentre", "call", call(call_id="C-000009"))
+    him, her = (f"rec:crm:Contact:{key}" for key in ("003OV0000000A4b", "003OV0000000Z99"))
+    she = door.get(f"/v1/customers/{her}").json()["id"]
+
+    def told(ref: str) -> bool:
+        here = door.get(f"/v1/customers/{ref}/context").json()["interactions"]
+        page = door.get(f"/v1/customers/{ref}/timeline").json()["entries"]
+        in_context = any(one.get("thread") == "C-000009" for one in here)
+        assert in_context == any(one["details"].get("thread") == "C-000009" for one in page)
+        return in_context
+
+    assert (told(him), told(her)) == (True, True)
+    later = {"confirmed": she, "updated_at": "2024-12-03T09:30:00.000000Z"}
+    door.push("callcentre", "call", call(call_id="C-000009", **later))
+    assert (told(him), told(her)) == (False, True)
+    assert door.get("/v1/customers/phone:+447400123456/context").json()["match"] == "candidates"
+
+
 def test_candidates_with_equal_initials_are_told_apart_by_given_name(door: Door) -> None:
     door.push(
         "crm",

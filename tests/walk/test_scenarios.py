@@ -236,9 +236,24 @@ def test_a_household_caller_is_told_apart_before_anything_personal_is_said(compa
         refs.append(f"rec:shop:customers:{opened['id']}")
     for ref in refs:
         await_condition(lambda ref=ref: context(company, ref)["match"] == "customer")
-    popped = company.call(number)["context"]
+    taken = company.call(number)
+    popped = taken["context"]
     assert popped["match"] == ("candidates" if shared else "customer")
     assert ("Fairweather" in str(popped)) is not shared
+    if not shared:
+        return
+
+    she = context(company, refs[1])["customer"]["id"]
+    confirmed = company.post(
+        "callcentre", f"/desktop/calls/{taken['call']['call_id']}/confirm", {"customer": she}
+    ).json()
+    assert confirmed["context"]["customer"]["record"]["name"]["given"] == "Rosalind"
+
+    def calls(ref: str) -> list[Any]:
+        return [one for one in context(company, ref)["interactions"] if one["kind"] == "call"]
+
+    await_condition(lambda: calls(refs[0]) == [])
+    assert len(calls(refs[1])) == 1
 
 
 def test_a_yes_with_evidence_ends_an_opt_out_in_every_system(
