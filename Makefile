@@ -128,6 +128,10 @@ bench: .venv-bench/.stamp servers ## Measure the hub beside the floor and a riva
 	.venv-bench/bin/python -m benchmarks
 	.venv-bench/bin/python -m benchmarks.mapping
 
+.PHONY: bench-bulk
+bench-bulk: setup servers ## Load from files in bulk and over the bus, and hold the two to the same result; RECORDS
+	.venv/bin/python -m benchmarks.bulk --records $(or $(RECORDS),20000) --compare
+
 .PHONY: bench-identity
 bench-identity: .venv-bench-identity/.stamp ## Measure how well customers are found, beside trivial rules and Splink
 	.venv-bench-identity/bin/python -m benchmarks.identity

@@ -6,7 +6,7 @@ not hold up its neighbours.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -53,9 +53,9 @@ class Door:
             with self.store.transaction() as connection:
                 keep(connection, bad)
         sent = 0
-        for some in _one_version_each(good):
+        for some in one_version_each(good):
             with self.store.transaction() as connection:
-                numbered = _number(connection, system, some)
+                numbered = number(connection, system, some)
             sent += self.send(system, numbered, initial=initial, cause=cause)
         return sent
 
@@ -67,7 +67,7 @@ class Door:
         """
         good, bad = check(system, records)
         keep(connection, bad)
-        return _number(connection, system, good)
+        return number(connection, system, good)
 
     def send(self, system: str, numbered: Numbered, *, initial: bool = False, cause: str | None = None) -> int:
         """Publish what was numbered; returns how many that were.
@@ -76,45 +76,57 @@ class Door:
             TransientError: as `publish`.
         """
         now = datetime.now(UTC)
-        envelopes = [self._envelope(system, one.record, row, now, initial, cause) for one, row in numbered]
+        envelopes = [
+            envelope_of(
+                system,
+                one.record,
+                row,
+                now=now,
+                urgent=not initial and self.catalog.is_urgent(system, one.record.stream, one.record.data),
+                cause=cause,
+            )
+            for one, row in numbered
+        ]
         if not envelopes:
             return 0
         self.bus.publish_records(envelopes)
         with self.store.transaction() as connection:
-            _confirm(connection, [row for _, row in numbered])
+            confirm(connection, numbered)
         return len(envelopes)
 
-    def _envelope(
-        self,
-        system: str,
-        record: SourceRecord,
-        row: dict[str, Any],
-        now: datetime,
-        initial: bool,
-        cause: str | None,
-    ) -> Envelope:
-        ref = RecordRef(system=system, stream=record.stream, key=record.key)
-        identity = f"{ref}|{record.version}|{row['number']}|{row['content_hash']}"
-        return Envelope(
-            id=str(uuid.uuid5(_ENVELOPES, identity)),
-            system=system,
-            stream=record.stream,
-            key=record.key,
-            time=now,
-            sequence=record.version,
-            reading=row["number"],
-            data=record.data,
-            deleted=record.deleted,
-            urgent=not initial and self.catalog.is_urgent(system, record.stream, record.data),
-            causation_id=cause,
-        )
+
+def envelope_of(
+    system: str,
+    record: SourceRecord,
+    row: Mapping[str, Any],
+    *,
+    now: datetime,
+    urgent: bool = False,
+    cause: str | None = None,
+) -> Envelope:
+    """Return the envelope of a record that was numbered; the same reading always has the same id."""
+    ref = RecordRef(system=system, stream=record.stream, key=record.key)
+    identity = f"{ref}|{record.version}|{row['number']}|{row['content_hash']}"
+    return Envelope(
+        id=str(uuid.uuid5(_ENVELOPES, identity)),
+        system=system,
+        stream=record.stream,
+        key=record.key,
+        time=now,
+        sequence=record.version,
+        reading=row["number"],
+        data=record.data,
+        deleted=record.deleted,
+        urgent=urgent,
+        causation_id=cause,
+    )
 
 
 _NUMBERED = (*_KEY, "version", "number")
 _NEVER_READ = {"version": "", "content_hash": "", "number": 0, "confirmed": False}  # no record's version is empty
 
 
-def _one_version_each(records: Sequence[Checked]) -> list[list[Checked]]:
+def one_version_each(records: Sequence[Checked]) -> list[list[Checked]]:
     """Split records so that no part holds two versions of one key; older versions go first, none is left out."""
     rounds: list[dict[tuple[str, str], Checked]] = []
     for one in sorted(records, key=lambda c: c.record.version):
@@ -126,7 +138,7 @@ def _one_version_each(records: Sequence[Checked]) -> list[list[Checked]]:
     return [list(some.values()) for some in rounds]
 
 
-def _number(connection: Connection, system: str, records: Sequence[Checked]) -> Numbered:
+def number(connection: Connection, system: str, records: Sequence[Checked]) -> Numbered:
     """Give each record its reading number; what was confirmed before with the same content is left out.
 
     Two that publish the same key at once take turns: each inserts what is missing, in one order, and then holds all.
@@ -158,7 +170,7 @@ def _number(connection: Connection, system: str, records: Sequence[Checked]) -> 
     return numbered
 
 
-def _confirm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+def confirm(connection: Connection, numbered: Numbered) -> None:
     """Mark as safe what is still the last reading of its key; a later one has its own confirm."""
-    as_numbered = [{name: row[name] for name in _NUMBERED} | {"confirmed": True} for row in rows]
+    as_numbered = [{name: row[name] for name in _NUMBERED} | {"confirmed": True} for _, row in numbered]
     update_rows(connection, reading, as_numbered, key=_NUMBERED)

@@ -64,12 +64,22 @@ def topology_of(config: Config, catalog: Catalog) -> Topology:
     )
 
 
-def open_hub(config: Config) -> Hub:
-    """Open everything; nothing contacts a connected system yet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Master:
+    """The store with all that takes records in: what a hub is without a bus and without systems."""
+
+    catalog: Catalog
+    store: Store
+    ingest: Ingest
+    signing: Signing | None
+
+
+def open_master(config: Config) -> Master:
+    """Open the store and what takes records in; no broker is needed.
 
     Raises:
         ConfigurationError: a setting, mapping, schema or rule is wrong.
-        TransientError: the store or the broker is away.
+        TransientError: the store is away.
     """
     catalog = load_catalog(config)
     rules = config.root / "rules"
@@ -85,13 +95,30 @@ def open_hub(config: Config) -> Hub:
     try:
         store.ping()
         begin_as_of(store, gate.clock().date())
+    except OnevoiceError:
+        store.close()
+        raise
+    ingest = Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate)
+    return Master(catalog=catalog, store=store, ingest=ingest, signing=signing)
+
+
+def open_hub(config: Config) -> Hub:
+    """Open everything; nothing contacts a connected system yet.
+
+    Raises:
+        ConfigurationError: a setting, mapping, schema or rule is wrong.
+        TransientError: the store or the broker is away.
+    """
+    master = open_master(config)
+    store, catalog, gate = master.store, master.catalog, master.ingest.gate
+    try:
         bus = open_bus(reveal(config.bus_url), store, topology_of(config, catalog))
     except OnevoiceError:
         store.close()
         raise
     systems = Systems(config, store, catalog)
     door = Door(store, bus, catalog)
-    ingest = Ingest(store=store, catalog=catalog, model=model, survivorship=survivorship, gate=gate)
+    ingest = master.ingest
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return Hub(
         config=config,
@@ -108,9 +135,9 @@ def open_hub(config: Config) -> Hub:
         sync=Sync(store, door, systems, worker, Lacking(store, ingest)),
         clock=Clock(store=store, gate=gate, ingest=ingest),
         gate=gate,
-        model=model,
-        survivorship=survivorship,
-        signing=signing,
+        model=ingest.model,
+        survivorship=ingest.survivorship,
+        signing=master.signing,
         worker=worker,
     )
 
