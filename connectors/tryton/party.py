@@ -13,10 +13,11 @@ STREAM = "party"
 KINDS = ("email", "phone", "mobile")
 ADDRESS_FIELDS = ("street", "city", "postal_code")
 
+_WHEN = ("write_date", "create_date", "_timestamp")
 READ_FIELDS = [
-    *("name", "active", "lang.code", "categories", "write_date", "_timestamp"),
-    *(f"addresses.{name}" for name in (*ADDRESS_FIELDS, "active", "country.code", "write_date", "_timestamp")),
-    *(f"contact_mechanisms.{name}" for name in ("type", "value", "active", "write_date", "_timestamp")),
+    *("name", "active", "lang.code", "categories", *_WHEN),
+    *(f"addresses.{name}" for name in (*ADDRESS_FIELDS, "active", "country.code", *_WHEN)),
+    *(f"contact_mechanisms.{name}" for name in ("type", "value", "active", *_WHEN)),
 ]
 
 
@@ -38,7 +39,7 @@ def party_record(row: Json, categories: Mapping[str, int]) -> SourceRecord:
 
 def party_version(row: Json) -> str:
     """Return the latest change of the party or any of its parts."""
-    return str(max(part["write_date"] for part in _parts(row)))
+    return str(max(part["write_date"] or part["create_date"] for part in _parts(row)))
 
 
 def timestamps(row: Json) -> dict[str, str]:

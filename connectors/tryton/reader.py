@@ -1,13 +1,15 @@
 """Reads parties: whatever changed in a party, an address or a contact mechanism gives the whole party.
 
-A cursor has one position for each of the three tables. A first read notes where the tables of the parts end, then goes
-through the parties; what happens to a part meanwhile is found by the next read. Tryton leaves no trace of a delete.
+A cursor has a position for each of the three tables, and for the parts that were never written since they were made. A
+first read notes where the tables of the parts end, then goes through the parties; what happens to a part meanwhile is
+found by the next read. Tryton leaves no trace of a delete.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from connectors.tryton.catalogue import ADDRESS, MECHANISM, PARTY, Catalogue
-from connectors.tryton.changes import ALL, Changes, position_of
+from connectors.tryton.changes import ALL, CREATED, WRITTEN, Changes, position_of
 from connectors.tryton.party import READ_FIELDS, STREAM, party_record
 from connectors.tryton.rpc import TrytonRpc
 from onevoice.sdk import Json, Page, Settings, SourceRecord, version_text
@@ -15,10 +17,25 @@ from onevoice.sdk.keyset import Keyset, furthest
 from onevoice.sdk.manifest import Manifest
 from onevoice.sdk.place import place
 
-_PARTS = (ADDRESS, MECHANISM)
-_OWNER = {PARTY: "id", ADDRESS: "party", MECHANISM: "party"}
-_FIELDS: dict[str, tuple[str, ...]] = {PARTY: (), ADDRESS: ("party",), MECHANISM: ("party",)}
 _Positions = dict[str, Keyset | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way in which changes are found: a table, what orders its rows, and which of their fields names the party."""
+
+    model: str
+    by: str = ""
+    owner: str = "party"
+
+    @property
+    def name(self) -> str:
+        """What its position is called in a cursor."""
+        return f"{self.model} made" if self.by == CREATED else self.model
+
+
+_PARTIES = _Way(PARTY, owner="id")
+_PARTS = tuple(_Way(model, by) for by in (WRITTEN, CREATED) for model in (ADDRESS, MECHANISM))
 
 
 class PartyReader:
@@ -42,17 +59,18 @@ class PartyReader:
         spec = self._manifest.stream(stream)
         where = place(self._settings.system, stream)
         categories = self._catalogue.categories(where)
-        positions: _Positions = {model: Keyset.of((cursor or {}).get(model)) for model in _OWNER}
+        positions: _Positions = {way.name: Keyset.of((cursor or {}).get(way.name)) for way in (_PARTIES, *_PARTS)}
         if cursor is None:
-            positions |= {model: self._changes.newest(model, where) for model in _PARTS}
+            positions |= {way.name: self._changes.newest(way.model, where, by=way.by) for way in _PARTS}
         given: dict[str, str] = {}
-        for model in _OWNER if cursor is not None else (PARTY,):
-            for rows in self._changes.since(model, positions[model], spec, _FIELDS[model], where):
-                fresh = [row for row in rows if row["write_date"] > given.get(str(row[_OWNER[model]]), "")]
-                ids = list(dict.fromkeys(row[_OWNER[model]] for row in fresh if row[_OWNER[model]] is not None))
+        for way in (_PARTIES, *_PARTS) if cursor is not None else (_PARTIES,):
+            fields = (way.owner,) if way.owner != "id" else ()
+            for rows in self._changes.since(way.model, positions[way.name], spec, fields, where, by=way.by):
+                fresh = [row for row in rows if row[way.by or WRITTEN] > given.get(str(row[way.owner]), "")]
+                ids = list(dict.fromkeys(row[way.owner] for row in fresh if row[way.owner] is not None))
                 records = [party_record(row, categories) for row in self.rows(ids, where)]
                 given |= {record.key: record.version for record in records}
-                positions[model] = furthest(positions[model], position_of(rows[-1]))
+                positions[way.name] = furthest(positions[way.name], position_of(rows[-1], way.by))
                 yield Page(records=records, cursor=_cursor(positions))
 
     def readback(self, stream: str, keys: Sequence[str]) -> list[SourceRecord]:

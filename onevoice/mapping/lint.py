@@ -50,7 +50,7 @@ def _part_problems(file: MappingFile, source: Json, canonical: Json, slots: Coll
             yield Finding(("fields", str(rule.target), "slot"), "unknown-slot", message)
     for flag in file.flags:
         yield from flag_problems(flag, source)
-    yield from _missing_targets(file, canonical)
+    yield from _missing_targets(file, source, canonical)
 
 
 def _unknown_paths(file: MappingFile, source: Json, canonical: Json) -> Iterator[Finding]:
@@ -96,12 +96,15 @@ def _rule_names(rule: Rule) -> Iterator[tuple[tuple[Hashable, ...], str]]:
         yield (*at, "region"), rule.region.removeprefix("$.")
 
 
-def _missing_targets(file: MappingFile, canonical: Json) -> Iterator[Finding]:
+def _missing_targets(file: MappingFile, source: Json, canonical: Json) -> Iterator[Finding]:
     readers = [rule.target for rule in file.rules if rule.direction != "out"]
     heads = {target.head for target in readers}
     for head in canonical.get("required", []):
         if head not in heads:
             yield Finding(("fields",), "missing-target", f"{file.to} requires `{head}`: add a rule for it")
+        elif (rule := _may_lack(file, head, source)) is not None:
+            message = f"{file.to} requires `{head}`, and `{rule.source}` may be null: such a record waits in quarantine"
+            yield Finding(("fields", str(rule.target)), "missing-target", message)
     groups: dict[tuple[str, str | None], list[Target]] = {}
     for target in readers:
         if target.leaf is not None:
@@ -116,6 +119,17 @@ def _missing_targets(file: MappingFile, canonical: Json) -> Iterator[Finding]:
             if leaf not in filled:
                 message = f"`{targets[0]}` needs `{leaf}` beside it: add a rule for it"
                 yield Finding(("fields", str(targets[0])), "missing-target", message)
+
+
+def _may_lack(file: MappingFile, head: str, source: Json) -> Rule | None:
+    """Return the one rule that fills a required field, where the field that it reads may be null."""
+    filling = [rule for rule in file.rules if rule.target.head == head and rule.direction != "out"]
+    if len(filling) != 1 or filling[0].source is None or filling[0].others or filling[0].python:
+        return None
+    [rule] = filling
+    said = field_schema(source, rule.source or "") or {}
+    guarded = (file.when or {}).get(rule.source or "") == "present"
+    return rule if "null" in (said.get("type") or ()) and not guarded else None
 
 
 def _written_twice(file: MappingFile) -> Iterator[Finding]:

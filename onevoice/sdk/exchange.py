@@ -136,7 +136,7 @@ class Exchange:
             raise TransientError(f"{where}: not reachable, or the answer was cut; it is tried again") from None
 
     def sort_out(self, reply: Reply, *, where: str) -> None:
-        """Return when the status is one that the caller can judge (2xx, 304, 4xx of its own making).
+        """Return when the status is one that the caller can judge (2xx, 4xx of its own making).
 
         Raises:
             OperatorError: 401, 403, or the address has moved.
@@ -145,7 +145,7 @@ class Exchange:
         status = reply.status
         if status in (401, 403):
             raise OperatorError(f"{where}: HTTP {status}; check the credentials and their rights")
-        if 300 <= status < 400 and status != 304:
+        if 300 <= status < 400:
             raise OperatorError(f"{where}: HTTP {status}; the address has moved, write the new one in the settings")
         if status in (408, 429) or status >= 500:
             wait = retry_after(reply.headers, self._now())

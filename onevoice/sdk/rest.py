@@ -1,4 +1,4 @@
-"""A small REST client: JSON in and out, the common ways of paging, conditional reads and writes.
+"""A small REST client: JSON in and out, the common ways of paging, conditional writes.
 
 Takes paths under one base address; gives typed answers. The one rule: what a caller can act on (not there, changed
 meanwhile, not accepted) is an answer, everything else is an error of `onevoice.errors`.
@@ -27,14 +27,12 @@ class AnswerKind(StrEnum):
     """What an answer means to the caller."""
 
     OK = "ok"
-    UNCHANGED = "unchanged"
     MISSING = "missing"
     CONFLICT = "conflict"
     REFUSED = "refused"
 
 
 _KINDS = {
-    304: AnswerKind.UNCHANGED,
     404: AnswerKind.MISSING,
     410: AnswerKind.MISSING,
     409: AnswerKind.CONFLICT,
@@ -104,17 +102,14 @@ class Rest:
         self._system = system
         self._exchange = exchange
 
-    def get(
-        self, path: str, *, stream: str = "", params: Mapping[str, str] | None = None, if_none_match: str | None = None
-    ) -> Answer:
-        """Fetch one document, only if it changed when `if_none_match` is given.
+    def get(self, path: str, *, stream: str = "", params: Mapping[str, str] | None = None) -> Answer:
+        """Fetch one document.
 
         Raises:
             OperatorError, TransientError, ConfigurationError: see `Exchange`.
             TransientError: the body is not JSON.
         """
-        headers = {"If-None-Match": if_none_match} if if_none_match else {}
-        return self._call("GET", path, stream, params=params, headers=headers)
+        return self._call("GET", path, stream, params=params, headers={})
 
     def write(
         self,
@@ -231,7 +226,7 @@ def _rows(answer: Answer, at: str, where: str) -> list[Json]:
 def _answer(reply: Reply, where: str) -> Answer:
     etag = reply.headers.get("ETag")
     link = next_link(reply.headers.get("Link"))
-    if 400 <= reply.status < 500 or reply.status == 304:
+    if 400 <= reply.status < 500:
         kind = _KINDS.get(reply.status, AnswerKind.REFUSED)
         return Answer(kind=kind, status=reply.status, data=_json_or_none(reply.body), etag=etag)
     if not reply.body:

@@ -87,7 +87,7 @@ class Counted(TypeDecorator[int]):
         return None if value is None else int(value)
 
 
-def open_engine(address: str, *, password: str | None, setting: str = "database") -> Engine:
+def open_engine(address: str, *, password: str | None) -> Engine:
     """Return an engine for a SQLite file that exists, PostgreSQL or MariaDB; it connects when first used.
 
     Raises:
@@ -97,10 +97,10 @@ def open_engine(address: str, *, password: str | None, setting: str = "database"
         url = make_url(address)
     except ArgumentError:
         raise ConfigurationError(
-            f'setting {setting!r} is no database address; write e.g. {setting} = "postgresql://user@host/name"'
+            "setting 'database' is no database address; write e.g. database = \"postgresql://user@host/name\""
         ) from None
     if url.password:
-        raise ConfigurationError(f"setting {setting!r} carries a password; write it as the secret 'password' instead")
+        raise ConfigurationError("setting 'database' carries a password; write it as the secret 'password' instead")
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database:
         return _sqlite(url)
@@ -108,7 +108,7 @@ def open_engine(address: str, *, password: str | None, setting: str = "database"
         return _postgresql(url.set(drivername="postgresql+psycopg", password=password))
     if kind in _MARIADB:
         return _mariadb(url.set(drivername="mariadb+pymysql", password=password))
-    raise ConfigurationError(f"setting {setting!r} must begin with sqlite:///, postgresql:// or mariadb://")
+    raise ConfigurationError("setting 'database' must begin with sqlite:///, postgresql:// or mariadb://")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from onevoice.mapping import layout, rule
 from onevoice.mapping.lint import TWO_WAY_LEAST
 from scripts.docs.markdown import code, codes, page, table
+from tests.mapping import desk
 
 _FILE_KEYS = {
     "stream": "the stream's name",
@@ -66,32 +67,7 @@ _RULE_KEYS = {
     "slot": "for `as: reference`: which of the records that its source record gives",
     "kind": "for `as: point`: the kind of contact point, where the value does not tell",
 }
-_ALSO = """\
-also:
-  partner:
-    to: person
-    when: {partner.family: present}
-    fields:
-      name.given: partner.given
-      name.family: partner.family
-  couple:
-    to: relationship
-    when: {partner.family: present}
-    fields:
-      kind: {value: partner}
-      from: {from: id, as: reference, stream: ticket}
-      to: {from: id, as: reference, stream: ticket, slot: partner}
-  call:
-    to: interaction
-    each: calls
-    by: no
-    fields:
-      party: {from: $.id, as: reference, stream: ticket}
-      channel: {value: phone}
-      direction: {value: inbound}
-      kind: {value: call}
-      time: {from: at, as: datetime}
-"""
+_ALSO = desk.MAPPING[desk.MAPPING.index("also:") : desk.MAPPING.index("ignore:")]
 _CONVERSIONS = {
     "text": "text without blanks at its ends; a whole number is read as text and written back as a number",
     "date": "ISO 8601 day, or what `format` says",
@@ -111,7 +87,7 @@ _CONVERSIONS = {
 _CHECKS = {
     "unknown-canonical-path": "the canonical schema has no such path",
     "unknown-source-path": "the stream's schema has no such field",
-    "missing-target": "a canonical field that the schema requires has no rule",
+    "missing-target": "a canonical field that the schema requires has no rule, or one that reads what may be null",
     "written-twice": "two rules write one source field",
     "forgotten-field": "a source field is neither mapped nor ignored",
     "ignored-but-mapped": "a field is both",

@@ -103,12 +103,13 @@ def test_mistake_in_a_rule_is_found_at_its_place(
 
 
 def test_missing_required_targets_are_named(tmp_path: Path) -> None:
-    found = problems(tmp_path, "  total.amount: Id\n  number: Id\n", to="order")
+    found = problems(tmp_path, "  total.amount: Id\n  number: {from: Amount, as: text}\n  status: Id\n", to="order")
     missing = [problem.message for problem in found if problem.rule == "missing-target"]
     assert any("`party`" in message for message in missing)
     assert any("`placed_at`" in message for message in missing)
     assert any("`currency`" in message for message in missing)
     assert not any("`number`" in message for message in missing)
+    assert "order requires `status`, and `Id` may be null: such a record waits in quarantine" in missing
 
 
 def test_forgotten_field_is_named_and_ignoring_it_helps(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
 
-from onevoice.messages import Change, WriteOutcome
+from onevoice.messages import Change, Creation, WriteOutcome
 from onevoice.sdk import OperatorError, Settings, TransientError, version_text
 from onevoice.sdk.discovery import build, discover
 from tests.systems.gate import Gate
@@ -100,6 +101,34 @@ def test_a_party_is_read_flat_with_its_first_active_parts(connect: Connect, part
         "changed_at": "",
     }
     assert record.version == record.data["changed_at"] == version_text(datetime.fromisoformat(record.version))
+
+
+def test_a_part_that_tryton_gives_no_date_of_its_own_is_read_and_noticed(connect: Connect, erp: TrytonClient) -> None:
+    """An address without a street has no `write_date` until it is written; that stopped the system once."""
+    (first,) = erp.create("party.party", [{"name": "Bob Ray", "addresses": [["create", [{"city": "York"}]]]}])
+    connector = connect()
+    cursor = list(connector.read("party", None))[-1].cursor
+    assert one(connector, str(first)).data["address"]["city"] == "York"
+    before = one(connector, str(first)).version
+    erp.create("party.address", [{"party": first, "city": "Leeds"}])
+    assert one(connector, str(first)).version > before
+    later = [record for page in connector.read("party", cursor) for record in page.records]
+    assert str(first) in {record.key for record in later}
+    again = list(connector.read("party", cursor))[-1].cursor
+    assert "party.address made" in again
+
+
+def test_a_party_is_made_once_and_found_again(connect: Connect, erp: TrytonClient) -> None:
+    connector = connect()
+    reference = str(uuid4())
+    fields = {"name": "Ann Osterley", "mobile": "+447400123456", "address.city": "York", "no_email_marketing": True}
+    [made] = connector.create("party", [Creation(reference=reference, fields=fields)])
+    assert connector.find("party", [reference, str(uuid4())]) == {reference: made.key}
+    data = one(connector, made.key).data
+    assert (data["name"], data["mobile"], data["address"]["city"]) == ("Ann Osterley", "+447400123456", "York")
+    assert (data["no_email_marketing"], data["no_phone_marketing"]) == (True, False)
+    erp.call("party.party.write", [int(made.key)], {"active": False})
+    assert connector.find("party", [reference]) == {reference: made.key}, "archived is not gone"
 
 
 def test_every_change_of_a_part_is_read_with_a_later_version(connect: Connect, erp: TrytonClient, party: str) -> None:
