@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,14 +18,16 @@ from starlette.exceptions import HTTPException
 
 from onevoice.api.body import limited
 from onevoice.api.caller import AnyCaller
+from onevoice.api.page_text import ENGLISH, PageText, chosen, page_texts
 from onevoice.api.problem import ProblemError
 from onevoice.api.wiring import CustomersHere
 from onevoice.errors import OnevoiceError, RecordError, RefusedError
 from onevoice.workers.hub import Hub
 from onevoice.workers.links import Signing
 from onevoice.workers.own_page import Form, OwnPage, Wishes, open_own_page
+from onevoice.workers.own_page.confirmation import Confirmed
 from onevoice.workers.own_page.standing import CHANNELS, FREQUENCIES, HOURS
-from onevoice.workers.own_page.stop import Stops
+from onevoice.workers.own_page.stop import Stopping, Stops
 
 router = APIRouter(tags=["own page"])
 public = APIRouter(tags=["own page"], default_response_class=HTMLResponse)
@@ -44,18 +46,7 @@ _HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 _PAGES = Environment(loader=PackageLoader("onevoice.api", "pages"), autoescape=True)
-_FREQUENCY_TEXTS = {
-    "": "as often as you like",
-    "week": "once a week",
-    "fortnight": "once a fortnight",
-    "month": "once a month",
-}
-_HOUR_TEXTS = {
-    "": "at any time",
-    "morning": "in the morning",
-    "afternoon": "in the afternoon",
-    "evening": "in the evening",
-}
+_TEXTS = page_texts()
 _MOST_FIELDS, _MOST_BYTES = 300, 1 << 16
 _HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 
@@ -108,6 +99,7 @@ async def _form(request: Request, body: Annotated[bytes, Depends(limited(_MOST_B
 
 
 FormHere = Annotated[FormData, Depends(_form)]
+Accepted = Annotated[str | None, Header(alias="Accept-Language", max_length=1000)]
 
 
 class PageOf(BaseModel):
@@ -141,36 +133,43 @@ def key_of_receipts(doors: DoorsHere) -> dict[str, Any]:
 
 
 @public.get("/self/{link}", responses=_HTML)
-def look_at_own_page(link: str, doors: DoorsHere, saved: str = "", asked: int = 0) -> Response:
+def look_at_own_page(
+    link: str, doors: DoorsHere, accepted: Accepted = None, saved: str = "", asked: int = 0
+) -> Response:
     """Show a customer their own page. Nothing is changed by looking."""
     try:
         standing = doors.page.look(link)
     except RefusedError as error:
         return _refused(error)
-    notes = {"yes": ["Saved."], "no": ["Nothing was changed."]}.get(saved, [])
+    text = chosen(_TEXTS, standing.language, accepted)
+    if text.language != standing.language:  # its titles follow the page's language
+        standing = doors.page.look(link, text.language)
+    notes = [text({"yes": "saved", "no": "nothing_changed"}[saved])] if saved in ("yes", "no") else []
     if asked:
-        notes = [*notes, "We sent you a message: please confirm with the link in it."]
+        notes = [*notes, text("sent")]
     return _shown(
         "own_page.html",
-        "Your wishes",
+        text,
+        "yours",
         page=standing,
         notes=notes,
         channels=CHANNELS,
-        frequencies=_FREQUENCY_TEXTS,
-        hours=_HOUR_TEXTS,
+        frequencies=FREQUENCIES,
+        hours=HOURS,
         receipt=f"{link}/receipt",
     )
 
 
 @public.post("/self/{link}", responses=_HTML)
-def save_own_page(link: str, form: FormHere, doors: DoorsHere) -> Response:
+def save_own_page(link: str, form: FormHere, doors: DoorsHere, accepted: Accepted = None) -> Response:
     """Keep what a customer says on their own page."""
     try:
         saved = doors.page.save(link, _read(form))
     except RefusedError as error:
         return _refused(error)
     except RecordError:
-        return _told("Something in the form is not as we can keep it. Please go back and look again.", 422)
+        text = chosen(_TEXTS, None, accepted)
+        return _told(text, text("wrong_form"), 422)
     place = f"{link}?saved={'yes' if saved.changed else 'no'}&asked={len(saved.asked_at)}"
     return RedirectResponse(place, status_code=303, headers=_HEADERS)
 
@@ -187,46 +186,53 @@ def receipt_of_own_page(link: str, doors: DoorsHere) -> Response:
 
 
 @public.get("/unsubscribe/{link}", responses=_HTML)
-def look_at_unsubscribe(link: str, doors: DoorsHere) -> Response:
+def look_at_unsubscribe(link: str, doors: DoorsHere, accepted: Accepted = None) -> Response:
     """Show what following the link stops, with a button. Nothing is changed by looking."""
     try:
-        return _shown("unsubscribe.html", "Unsubscribe", stopping=doors.stops.look(link))
+        return _stopping(doors.stops.look(link), accepted)
     except RefusedError as error:
         return _refused(error)
 
 
 @public.post("/unsubscribe/{link}", responses=_HTML)
-def unsubscribe(link: str, form: FormHere, doors: DoorsHere) -> Response:
+def unsubscribe(link: str, form: FormHere, doors: DoorsHere, accepted: Accepted = None) -> Response:
     """Stop what the message was sent under: one click (RFC 8058), with `List-Unsubscribe=One-Click` in the body."""
     if form.get("List-Unsubscribe") != "One-Click":
         raise ProblemError(400, "send List-Unsubscribe=One-Click in the body, as RFC 8058 says")
     try:
-        return _shown("unsubscribe.html", "Unsubscribe", stopping=doors.stops.stop(link))
+        return _stopping(doors.stops.stop(link), accepted)
     except RefusedError as error:
         return _refused(error)
 
 
 @public.get("/confirm/{link}", responses=_HTML)
-def look_at_confirmation(link: str, doors: DoorsHere) -> Response:
+def look_at_confirmation(link: str, doors: DoorsHere, accepted: Accepted = None) -> Response:
     """Show what following the link confirms, with a button. Nothing is changed by looking."""
     try:
-        return _confirmation(doors, doors.page.to_confirm(link))
+        return _confirmation(doors, doors.page.to_confirm(link), accepted)
     except RefusedError as error:
         return _refused(error)
 
 
 @public.post("/confirm/{link}", responses=_HTML)
-def confirm(link: str, doors: DoorsHere) -> Response:
+def confirm(link: str, doors: DoorsHere, accepted: Accepted = None) -> Response:
     """Confirm a yes or a new contact point from the point itself (double opt-in)."""
     try:
-        return _confirmation(doors, doors.page.confirm(link))
+        return _confirmation(doors, doors.page.confirm(link), accepted)
     except RefusedError as error:
         return _refused(error)
 
 
-def _confirmation(doors: Doors, wanted: Any) -> Response:
+def _confirmation(doors: Doors, wanted: Confirmed, accepted: str | None) -> Response:
+    text = chosen(_TEXTS, wanted.language, accepted)
     purpose = doors.page.gate.rules.purposes.get(wanted.purpose or "")
-    return _shown("confirm.html", "Confirm", wanted=wanted, purpose=purpose.title if purpose else wanted.purpose)
+    title = purpose.said_in(text.language).title if purpose else wanted.purpose
+    return _shown("confirm.html", text, "confirm", wanted=wanted, purpose=title)
+
+
+def _stopping(stopping: Stopping, accepted: str | None) -> Response:
+    text = chosen(_TEXTS, stopping.language, accepted)
+    return _shown("unsubscribe.html", text, "unsubscribe", stopping=stopping)
 
 
 def _read(form: FormData) -> Form:
@@ -248,15 +254,15 @@ def _read(form: FormData) -> Form:
     )
 
 
-def _shown(template: str, title: str, **values: Any) -> Response:
-    text = _PAGES.get_template(template).render(title=title, style=_STYLE, **values)
-    return HTMLResponse(text, headers=_HEADERS)
+def _shown(template: str, text: PageText, title: str, **values: Any) -> Response:
+    page = _PAGES.get_template(template).render(title=text(title), style=_STYLE, text=text, **values)
+    return HTMLResponse(page, headers=_HEADERS)
 
 
-def _told(text: str, status: int) -> Response:
-    page = _PAGES.get_template("message.html").render(title="Not possible", style=_STYLE, text=text)
+def _told(text: PageText, told: str, status: int) -> Response:
+    page = _PAGES.get_template("message.html").render(title=text("not_possible"), style=_STYLE, text=text, told=told)
     return HTMLResponse(page, status_code=status, headers=_HEADERS)
 
 
 def _refused(error: OnevoiceError) -> Response:
-    return _told(str(error), 409)
+    return _told(_TEXTS[ENGLISH], str(error), 409)

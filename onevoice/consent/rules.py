@@ -71,6 +71,13 @@ class Cap(_Row):
     channel: Channel | None = None
 
 
+class PurposeText(_Row):
+    """What a purpose and its topics are called in another language."""
+
+    title: str
+    topics: Mapping[str, str] = Field(default_factory=dict)
+
+
 class Purpose(_Row):
     """One purpose of contact."""
 
@@ -78,6 +85,17 @@ class Purpose(_Row):
     kind: Literal["marketing", "survey", "service", "legal"] = Field(alias="class")
     caps: tuple[Cap, ...] = ()
     topics: Mapping[str, str] = Field(default_factory=dict)
+    languages: Mapping[str, PurposeText] = Field(default_factory=dict)
+
+    def said_in(self, language: str | None) -> PurposeText:
+        """Return title and topics in a language; what is not said in it stays as it is."""
+        own = self.languages.get(language or "")
+        topics = (
+            {**self.topics, **{word: text for word, text in own.topics.items() if word in self.topics}}
+            if own
+            else self.topics
+        )
+        return PurposeText(title=own.title if own else self.title, topics=topics)
 
 
 def _minutes(text: str) -> tuple[time, time]:

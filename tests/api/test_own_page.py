@@ -152,6 +152,21 @@ def test_the_page_shows_points_in_part_only_and_may_not_be_kept_or_framed(door: 
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
+def test_the_pages_speak_the_customers_language_and_else_the_browsers(door: Door) -> None:
+    door.push("crm", "Contact", contact(Language__c=None))
+    door.post("/v1/acts", GRANT)
+    page, french = page_of(door), {"Accept-Language": "fr-FR"}
+    assert "Vos souhaits" in door.client.get(page, headers=french).text
+    send(door, page, {"language": "de"})
+    door.take_in()
+    told = door.client.get(page, headers=french).text
+    for text in ('lang="de"', "Ihre Wünsche", "Angebote und Preise", "einmal im Monat"):
+        assert text in told
+    stop = path_of(door.post("/v1/contacts", WISH | {"content": "x"}).json()["unsubscribe"])
+    assert "Diese Nachrichten abbestellen" in look(door, stop)
+    assert "Erledigt" in send(door, stop, ONE_CLICK).text
+
+
 def test_a_name_with_markup_in_it_stays_text(door: Door) -> None:
     door.push("crm", "Contact", contact(FirstName='"><script>alert(1)</script>'))
     assert "<script" not in look(door, page_of(door))
@@ -258,7 +273,7 @@ def test_wishes_narrow_what_is_sent_and_can_be_taken_back(door: Door) -> None:
     assert ask(door)[1] == ["granted", "preferred_channel"]
     assert ask(door, topic="events")[1] == ["granted", "preferred_channel", "topic"]
     text = look(door, page)
-    assert "<option selected>sms</option>" in text
+    assert '<option value="sms" selected>sms</option>' in text
     assert '<option value="month" selected>' in text
     send(door, page, {"channel": "", "frequency": "month", "hours": "", "topic": ["offers", "news", "events"]})
     assert ask(door, topic="events") == (True, ["granted"])

@@ -30,7 +30,11 @@ class FloodedError(RefusedError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """What a link to confirm is about. `kind` is "grant" or "point"; `purpose` belongs to a grant."""
+    """What a link to confirm is about. `kind` is "grant" or "point"; `purpose` belongs to a grant.
+
+    Attributes:
+        language: of whose record it is, as far as it is known.
+    """
 
     id: UUID
     kind: str
@@ -40,6 +44,7 @@ class Confirmed:
     purpose: str | None
     evidence: Json
     confirmed_at: datetime | None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

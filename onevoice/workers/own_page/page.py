@@ -17,7 +17,7 @@ from onevoice.consent.holdings import acts_at, holdings_of
 from onevoice.errors import RefusedError
 from onevoice.messages import ANY, Act, Json, Permission, RecordRef
 from onevoice.store import INGEST, Store, keep_out
-from onevoice.store.tables import customer, source_record
+from onevoice.store.tables import source_record
 from onevoice.workers.acts import SELF, Acts, open_acts
 from onevoice.workers.contacts import point_of
 from onevoice.workers.customers.judging import Judging
@@ -25,7 +25,7 @@ from onevoice.workers.hub import Hub
 from onevoice.workers.links import CONFIRM, PAGE, PAGE_VALID, Signing
 from onevoice.workers.own_page import confirmation
 from onevoice.workers.own_page.confirmation import Confirmed, FloodedError, ToConfirm
-from onevoice.workers.own_page.profile import FIELDS, Profiles
+from onevoice.workers.own_page.profile import FIELDS, Profiles, language_of
 from onevoice.workers.own_page.receipt import receipt
 from onevoice.workers.own_page.standing import (
     MARKETING,
@@ -83,14 +83,17 @@ class OwnPage:
             raise RefusedError("own page: api.public_url is not set; say there where customers reach the hub")
         return self.signing.url(PAGE, customer_id, until=self.gate.clock() + PAGE_VALID)
 
-    def look(self, token: str) -> Standing:
+    def look(self, token: str, language: str | None = None) -> Standing:
         """Return the page as it stands.
+
+        Args:
+            language: what titles are told in, instead of the customer's own.
 
         Raises:
             RefusedError: the link is not ours, has expired, or its record is not there any more.
         """
         with self.store.transaction() as connection:
-            return self._standing(connection, self._whose(connection, token))
+            return self._standing(connection, self._whose(connection, token), language)
 
     def save(self, token: str, form: Form) -> Saved:
         """Keep what a customer says; what stands anyway is not said again.
@@ -126,7 +129,7 @@ class OwnPage:
             RefusedError: the link is not ours or has expired.
         """
         with self.store.transaction() as connection:
-            return confirmation.load(connection, self.signing.read(CONFIRM, token, now=self.gate.clock()))
+            return self._to_be_confirmed(connection, self.signing.read(CONFIRM, token, now=self.gate.clock()))
 
     def confirm(self, token: str) -> Confirmed:
         """Let it count: a yes with its evidence, or a new contact point. A second time changes nothing.
@@ -138,7 +141,7 @@ class OwnPage:
         number = self.signing.read(CONFIRM, token, now=now)
         with self.store.transaction() as connection:
             keep_out(connection, INGEST)
-            wanted = confirmation.load(connection, number)
+            wanted = self._to_be_confirmed(connection, number)
             whose = self._holder(connection, wanted.record_id)
             if wanted.confirmed_at is not None:
                 acts = []
@@ -178,6 +181,10 @@ class OwnPage:
         )
         return self.signing.sign(told)
 
+    def _to_be_confirmed(self, connection: Connection, number: UUID) -> Confirmed:
+        wanted = confirmation.load(connection, number)
+        return replace(wanted, language=language_of(connection, wanted.record_id))
+
     def _whose(self, connection: Connection, token: str) -> _Whose:
         return self._holder(connection, self.signing.read(PAGE, token, now=self.gate.clock()))
 
@@ -194,7 +201,7 @@ class OwnPage:
             holding=holdings_of(connection, [row.customer_id])[row.customer_id],
         )
 
-    def _standing(self, connection: Connection, whose: _Whose) -> Standing:
+    def _standing(self, connection: Connection, whose: _Whose, language: str | None = None) -> Standing:
         now = self.gate.clock()
         waiting = confirmation.waiting(connection, [whose.id], now)
         open_grants = {(one.point, one.channel, one.purpose or "") for one in waiting}
@@ -202,23 +209,23 @@ class OwnPage:
         person = whose.type == "person"
         # The name that the page's own record has, not the golden one: a link must not tell what a wrong merge brought.
         name = whose.canonical.get("name") if person else None
-        golden = connection.execute(select(customer.c.golden).where(customer.c.id == whose.customer)).scalar_one()
+        own = language_of(connection, whose.id)
         return Standing(
             given_name=said.get("given_name") or (name or {}).get("given", ""),
             family_name=said.get("family_name") or (name or {}).get("family", ""),
-            language=said.get("language") or golden.get("language", ""),
+            language=own or "",
             person=person,
             points=sorted({shown(point) for point in whose.holding.points}),
             open_points=sorted({shown(one.point) for one in waiting if one.kind == "point"}),
-            choices=choices_of(self.gate, whose.holding, open_grants),
+            choices=choices_of(self.gate, whose.holding, open_grants, language or own),
             wishes=wishes_of(self.gate, whose.holding),
-            topics=self._topics(),
+            topics=self._topics(language or own),
             objects=self.gate.objects(whose.holding),
         )
 
-    def _topics(self) -> dict[str, str]:
+    def _topics(self, language: str | None = None) -> dict[str, str]:
         marketing = self.gate.rules.purposes.get(MARKETING)
-        return dict(marketing.topics) if marketing else {}
+        return dict(marketing.said_in(language).topics) if marketing else {}
 
     def _said(self, whose: _Whose, standing: Standing, form: Form, now: datetime) -> Iterator[Act]:
         """Yield what counts at once: every no, a yes on a channel without points, wishes."""

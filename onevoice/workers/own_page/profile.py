@@ -14,13 +14,25 @@ from sqlalchemy import Connection, select
 from onevoice.mapping.times import moment_text
 from onevoice.messages import Json, RecordRef, SourceRecord
 from onevoice.store import Store, upsert
-from onevoice.store.tables import own_profile, source_record
+from onevoice.store.tables import customer, own_profile, source_record
 from onevoice.workers.catalog import OWN_PAGE, Catalog
 from onevoice.workers.customers.judging import Judging
 from onevoice.workers.door import Door
 
 FIELDS = ("given_name", "family_name", "language")
 _POINT_FIELDS = {"email": "email", "phone": "phone"}
+
+
+def language_of(connection: Connection, record_id: UUID | None) -> str | None:
+    """Return the language of who holds a record: as said on its own page, or else as the golden record has it."""
+    said = select(own_profile.c.data["language"].as_string()).where(own_profile.c.record_id == record_id)
+    golden = select(customer.c.golden["language"].as_string()).join_from(
+        source_record, customer, customer.c.id == source_record.c.customer_id
+    )
+    found = (
+        connection.execute(said).scalar() or connection.execute(golden.where(source_record.c.id == record_id)).scalar()
+    )
+    return str(found) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

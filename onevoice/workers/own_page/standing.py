@@ -106,10 +106,13 @@ class Form:
     phone: str = ""
 
 
-def choices_of(gate: Gate, holding: Holding, waiting: Collection[tuple[str, str, str]]) -> list[Choice]:
+def choices_of(
+    gate: Gate, holding: Holding, waiting: Collection[tuple[str, str, str]], language: str | None
+) -> list[Choice]:
     """Return the choices of a customer.
 
     Args:
+        language: what their titles are told in, where rules say them so.
         waiting: (point, channel, purpose) of what waits to be confirmed.
     """
     found = []
@@ -125,7 +128,7 @@ def choices_of(gate: Gate, holding: Holding, waiting: Collection[tuple[str, str,
                         id=_name(channel, purpose, point),
                         channel=channel,
                         purpose=purpose,
-                        title=row.title,
+                        title=row.said_in(language).title,
                         point=point,
                         shown=shown(point) if point else None,
                         permission=permission.value,

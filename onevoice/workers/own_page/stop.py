@@ -16,6 +16,7 @@ from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import contact, source_record
 from onevoice.workers.acts import SELF, Acts
 from onevoice.workers.links import UNSUBSCRIBE, Signing
+from onevoice.workers.own_page.profile import language_of
 from onevoice.workers.own_page.standing import shown
 
 _UNSUBSCRIBE = "unsubscribe"
@@ -23,11 +24,17 @@ _UNSUBSCRIBE = "unsubscribe"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """What following the link stops. `shown` is the contact point in part."""
+    """What following the link stops.
+
+    Attributes:
+        shown: the contact point in part.
+        language: the customer's, as far as it is known.
+    """
 
     channel: str
     title: str
     shown: str | None
+    language: str | None
     stopped: bool
 
 
@@ -46,8 +53,8 @@ class Stops:
             RefusedError: the link is not ours, or what it names cannot be stopped.
         """
         with self.store.transaction() as connection:
-            act = self._act(connection, token)
-            return self._stopping(act, stopped=self._stands(connection, act))
+            act, language = self._act(connection, token)
+            return self._stopping(act, language, stopped=self._stands(connection, act))
 
     def stop(self, token: str) -> Stopping:
         """Stop it; the gate obeys from the answer on.
@@ -57,19 +64,20 @@ class Stops:
         """
         with self.store.transaction() as connection:
             keep_out(connection, INGEST)
-            act = self._act(connection, token)
+            act, language = self._act(connection, token)
             if not self._stands(connection, act):
                 self.acts.state_in(connection, [act], by=SELF)
-        return self._stopping(act, stopped=True)
+        return self._stopping(act, language, stopped=True)
 
-    def _act(self, connection: Connection, token: str) -> Act:
+    def _act(self, connection: Connection, token: str) -> tuple[Act, str | None]:
+        """What the link states, and the language of who has it."""
         number = self.signing.read(UNSUBSCRIBE, token, now=self.acts.gate.clock())
         row = connection.execute(select(contact).where(contact.c.id == number)).one_or_none()
         if row is None:
             raise RefusedError("link: the message that it came with is not known any more")
         if self.acts.gate.rules.kind(row.purpose) == "legal":
             raise RefusedError("link: what the law demands cannot be stopped")
-        return Act(
+        act = Act(
             id=UUID(int=0),
             kind="withdrawal",
             channel=row.channel,
@@ -82,6 +90,7 @@ class Stops:
             controller=row.controller,
             evidence={"source": "unsubscribe link", "collection_method": "one click"},
         )
+        return act, language_of(connection, row.record_id)
 
     def _stands(self, connection: Connection, act: Act) -> bool:
         said = acts_at(
@@ -94,12 +103,13 @@ class Stops:
         live = self.acts.gate.live_prohibitions(said)
         return any([getattr(one, name) for name in names] == same for one in live)
 
-    def _stopping(self, act: Act, *, stopped: bool) -> Stopping:
+    def _stopping(self, act: Act, language: str | None, *, stopped: bool) -> Stopping:
         purpose = self.acts.gate.rules.purposes.get(act.purpose)
         return Stopping(
             channel=act.channel,
-            title=purpose.title if purpose else act.purpose,
+            title=purpose.said_in(language).title if purpose else act.purpose,
             shown=shown(act.anchor_point) if act.anchor_point else None,
+            language=language,
             stopped=stopped,
         )
 
