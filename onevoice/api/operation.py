@@ -16,7 +16,8 @@ from onevoice.errors import RefusedError
 from onevoice.obligations.ledger import resend
 from onevoice.store.tables import obligation
 from onevoice.workers.drift import DriftReport, drift_reports
-from onevoice.workers.quarantine import Failure, Reprocessed, failures, reprocess
+from onevoice.workers.quarantine import Failure, Reprocessed, failures, preview, reprocess
+from onevoice.workers.replay import Preview
 from onevoice.workers.status import HubStatus, status_of
 from onevoice.workers.watch import Watch, watch
 
@@ -25,8 +26,8 @@ router = APIRouter(tags=["operation"])
 State = Literal["due", "sent", "in_doubt", "refused", "verified"]
 
 
-class Reprocess(BaseModel):
-    """What to send through the walk again: one message, or all that failed alike."""
+class Waiting(BaseModel):
+    """Messages in quarantine: one, or all that failed alike."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,10 +35,17 @@ class Reprocess(BaseModel):
     id: UUID | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> "Reprocess":
+    def _one_of_them(self) -> "Waiting":
         if (self.fingerprint is None) == (self.id is None):
             raise ValueError("name a fingerprint or an id")
         return self
+
+
+class Reprocess(Waiting):
+    """What to send through the walk again, why, and how fast."""
+
+    reason: str | None = Field(default=None, max_length=500, description="Why, for the record; no personal data.")
+    per_second: float | None = Field(default=None, gt=0, le=10_000)
 
 
 class Resend(BaseModel):
@@ -79,10 +87,23 @@ def list_quarantine(_operator: Operator, hub: HubHere) -> list[Failure]:
         return failures(connection)
 
 
+@router.post("/quarantine/preview")
+def preview_quarantine(asked: Waiting, _operator: Operator, hub: HubHere) -> list[Preview]:
+    """Return what would become of each message if it were sent again now, the oldest first; sends nothing."""
+    return preview(hub, fingerprint=asked.fingerprint, one=asked.id)
+
+
 @router.post("/quarantine/reprocess")
 def reprocess_quarantine(asked: Reprocess, operator: Operator, hub: HubHere) -> Reprocessed:
     """Send messages through the walk again, as after a fix; what fails again comes back."""
-    return reprocess(hub, fingerprint=asked.fingerprint, one=asked.id, actor=operator)
+    return reprocess(
+        hub,
+        fingerprint=asked.fingerprint,
+        one=asked.id,
+        actor=operator,
+        reason=asked.reason,
+        per_second=asked.per_second,
+    )
 
 
 @router.get("/drift")

@@ -1,5 +1,6 @@
 """`onevoice quarantine`: what could not be taken in, why, and again. No record's contents are shown."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from onevoice.errors import RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
+
+    from onevoice.workers.replay import Preview
 
 app = typer.Typer(name="quarantine", help="What could not be taken in, why, and again.", no_args_is_help=True)
 
@@ -61,25 +64,50 @@ def reprocess(
         str | None, typer.Argument(metavar="[WHAT]", help="A fingerprint, or the id of one message.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that waits.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would become of each; send nothing.")] = False,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Send so many a second at most.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record; no personal data.")] = None,
     actor: Actor = None,
+    as_json: Json = False,
     config: ConfigPath = None,
 ) -> None:
-    """Send messages through the walk again, once mapping, schema or configuration is mended.
+    """Send messages through the walk again, once mapping, schema or configuration is mended, the oldest first.
 
-    Example: onevoice quarantine reprocess 5f1c0d9a7b3e2a44
+    Each goes under the id that it had: sent twice, it is taken in once.
+
+    Example: onevoice quarantine reprocess 5f1c0d9a7b3e2a44 --dry-run
     """
+    from onevoice.workers.quarantine import preview
     from onevoice.workers.quarantine import reprocess as send_again
 
     if everything == (what is not None):
         raise RefusedError("quarantine reprocess: name a fingerprint or an id, or say --all")
     one = _uuid(what) if what else None
+    fingerprint = what if one is None else None
+    if dry_run:
+        with hub_of(config) as hub:
+            _show(preview(hub, fingerprint=fingerprint, one=one), as_json)
+        return
     with hub_of(config) as hub:
-        sent = send_again(hub, fingerprint=what if one is None else None, one=one, actor=actor_of(actor))
+        sent = send_again(hub, fingerprint=fingerprint, one=one, actor=actor_of(actor), reason=reason, per_second=rate)
+    if as_json:
+        print_json(sent)
+        return
     done(f"{sent.count:,} message(s) on their way again; what fails again comes back here")
     if sent.skipped:
         note(f"{sent.skipped:,} cannot be sent again as they are and go on waiting:")
-        for reason in sent.reasons:
-            note(f"  {reason}")
+        for why in sent.reasons:
+            note(f"  {why}")
+
+
+def _show(found: "list[Preview]", as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    rows = [(one.id, f"rec:{one.system}:{one.stream}:{one.key}", one.outcome, one.reason or "-") for one in found]
+    table(["id", "record", "outcome", "reason"], rows[:SHOWN])
+    for outcome, count in Counter(one.outcome for one in found).most_common():
+        note(f"{count:,} {outcome}")
 
 
 def _waiting(what: str, config: Any) -> "list[Row[Any]]":

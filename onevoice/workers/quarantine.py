@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from onevoice.bus import Delivery, parse_envelope
 from onevoice.errors import OnevoiceError, RecordError, RefusedError, TransientError
+from onevoice.sdk.throttle import Throttle
 from onevoice.store import Store
 from onevoice.store.tables import quarantine
 from onevoice.workers import door_check, webhook
 from onevoice.workers.hub import Hub
 from onevoice.workers.ingest.set_aside import keep, quarantine_row
+from onevoice.workers.replay import Preview, preview_rows
 
 MISADDRESSED = "no queue takes this routing key: the system or stream is not configured, or the key is misspelt"
 
@@ -76,24 +78,51 @@ def failures(connection: Connection) -> list[Failure]:
     return [Failure(**row._mapping) for row in connection.execute(statement)]
 
 
-def reprocess(hub: Hub, *, fingerprint: str | None, one: UUID | None, actor: str) -> Reprocessed:
+def preview(hub: Hub, *, fingerprint: str | None, one: UUID | None) -> list[Preview]:
+    """Return what would become of waiting messages if they were sent again now, in that order; changes nothing.
+
+    Raises:
+        RefusedError: nothing waits under that name.
+        TransientError: the store is away.
+    """
+    found: list[Preview] = []
+    for row_id in _asked_for(hub.store, fingerprint, one):
+        row = _row(hub.store, row_id)
+        found += preview_rows(hub.store, hub.ingest, [row]) if row is not None else []
+    return found
+
+
+def reprocess(
+    hub: Hub,
+    *,
+    fingerprint: str | None,
+    one: UUID | None,
+    actor: str,
+    reason: str | None = None,
+    per_second: float | None = None,
+) -> Reprocessed:
     """Send waiting messages through the walk again from the start, oldest first.
 
     What fails again comes back here; what cannot be sent as it is goes on waiting and holds up nothing. A row is closed
-    only once its message is safe on the bus.
+    only once its message is safe on the bus. Each goes under the id that it had, by which the ledger has it: whoever
+    sends it twice changes nothing by it.
+
+    Args:
+        reason: why, for the record.
+        per_second: so many at most; None: as many as the bus takes.
 
     Raises:
         RefusedError: nothing waits under that name.
         TransientError: the bus or the store is away; what was not sent still waits.
     """
-    waiting = _waiting(hub.store, fingerprint, one)
-    if not waiting:
-        raise RefusedError("quarantine: nothing waits under that id or fingerprint; see 'onevoice quarantine list'")
+    waiting = _asked_for(hub.store, fingerprint, one)
+    throttle, said = Throttle(per_second), f"reprocessed by {actor}" + (f": {reason}" if reason else "")
     count, reasons = 0, Counter[str]()
     for row_id in waiting:
         row = _row(hub.store, row_id)
         if row is None:
             continue  # somebody else was quicker
+        throttle.wait()
         try:
             _send(hub, row)
         except TransientError:
@@ -103,10 +132,17 @@ def reprocess(hub: Hub, *, fingerprint: str | None, one: UUID | None, actor: str
         except Exception as error:  # noqa: BLE001 - a connector's defect over one row must not hold up the others
             reasons[f"defect in the connector or the hub: {type(error).__name__}"] += 1
         else:
-            _close(hub.store, row, actor)
+            _close(hub.store, row, said)
             count += 1
     named = tuple(reason for reason, _ in reasons.most_common())
     return Reprocessed(count=count, skipped=reasons.total(), reasons=named)
+
+
+def _asked_for(store: Store, fingerprint: str | None, one: UUID | None) -> list[UUID]:
+    waiting = _waiting(store, fingerprint, one)
+    if not waiting:
+        raise RefusedError("quarantine: nothing waits under that id or fingerprint; see 'onevoice quarantine list'")
+    return waiting
 
 
 def _waiting(store: Store, fingerprint: str | None, one: UUID | None) -> list[UUID]:
@@ -137,10 +173,10 @@ def _send(hub: Hub, row: Row[Any]) -> None:
     hub.bus.publish_records([replace(envelope, urgent=urgent)])
 
 
-def _close(store: Store, row: Row[Any], actor: str) -> None:
+def _close(store: Store, row: Row[Any], said: str) -> None:
     with store.transaction() as connection:
         connection.execute(
             update(quarantine)
             .where(quarantine.c.id == row.id, quarantine.c.attempts == row.attempts)  # else it failed again already
-            .values(resolved_at=datetime.now(UTC), resolution=f"reprocessed by {actor}")
+            .values(resolved_at=datetime.now(UTC), resolution=said)
         )
