@@ -27,6 +27,7 @@ from onevoice.cli import (
     obligation,
     quarantine,
     rebuild,
+    recover,
     register,
     review,
     rules,
@@ -74,7 +75,7 @@ def _everywhere(
         os.environ[VARIABLE] = str(config)  # a command's own --config, where given, wins over it
 
 
-for module in (init, check, run, status, samples, sync, ingest, match, rebuild, housekeeping):
+for module in (init, check, run, status, samples, sync, ingest, match, rebuild, housekeeping, recover):
     module.register(app)
 for group in (
     customer,

@@ -108,6 +108,22 @@ class Creating:
 
     def outlook(self, system: str) -> Iterator[str]:
         """Yield the stream of each record that would be made in the system now; changes nothing."""
+        for _, stream, owed in self._owed(system):
+            yield from (stream.name for _ in owed)
+
+    def assume_begun(self, system: str) -> int:
+        """Note all that is owed to be made as begun, since nobody knows; returns how many.
+
+        Then it is looked up or repeated under its reference; where a stream knows neither, a person looks.
+        """
+        count = 0
+        for connection, stream, owed in self._owed(system):
+            note_begun(connection, stream, owed, datetime.now(UTC))
+            count += len(owed)
+        return count
+
+    def _owed(self, system: str) -> Iterator[tuple[Connection, Stream, dict[UUID, Json]]]:
+        """Yield what is to be made and not noted yet, reference -> fields, page by page, each in a transaction."""
         with self.store.transaction() as connection:
             works = owed_to(connection, system)
         for stream in self.catalog.creating():
@@ -117,8 +133,8 @@ class Creating:
                 page = references[at : at + OUTLOOK_PAGE]
                 with self.store.transaction() as connection:
                     now = self._look(connection, stream, page, {})
-                    owed = [one for one in page if one not in now.noted and self._fields(connection, stream, now, one)]
-                yield from (stream.name for _ in owed)
+                    fields = {one: self._fields(connection, stream, now, one) for one in page if one not in now.noted}
+                    yield connection, stream, {one: sent for one, sent in fields.items() if sent}
 
     def _plan(self, stream: Stream, works: Sequence[Work]) -> _Plan:
         """Take the works on, decide what becomes of each, and note what is about to be sent."""
