@@ -399,7 +399,7 @@ def _show_out(mapping: "Mapping", mapped: "Mapped", record: dict[str, Any]) -> N
     if not mapping.writable:
         note(f"{mapping.name.partition(' ')[2]} is only read: nothing is written back\n")
         return
-    written = mapping.to_source(mapped.canonical, {}, Lane.RECORD)
+    written = mapping.to_source(mapped.canonical, {}, Lane.RECORD, data=record)
     differing = mapping.difference(record, written)
     rows: list[tuple[object, ...]] = [
         (path, value, mapping.read_source(record, path), "differs" if path in differing else "")

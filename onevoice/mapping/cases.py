@@ -119,7 +119,7 @@ def _compare(part: _Part, read: Json, wanted: Json, case: Json, source: Shape) -
     if not part.returns:
         return problems
     written = read
-    for path, value in part.mapping.to_source(mapped.canonical, {}, Lane.RECORD).items():
+    for path, value in part.mapping.to_source(mapped.canonical, {}, Lane.RECORD, data=read).items():
         written = put_source(written, path, value)
     source.check(written)
     again = part.mapping.to_canonical(written).canonical
@@ -137,10 +137,10 @@ def _flags(mapped: Mapped) -> dict[str, Any]:
 
 
 def _reversible(file: MappingFile) -> MappingFile:
-    written: set[str | None] = set()
+    written: set[str] = set()
     rules = []
     for rule in file.rules:
-        taken = rule.source in written and not file.writable
+        taken = not written.isdisjoint(rule.reads) and not file.writable
         rules.append(replace(rule, direction="in") if taken and rule.direction == "both" else rule)
-        written.add(rule.source)
+        written.update(rule.reads)
     return replace(file, writable=True, rules=rules)

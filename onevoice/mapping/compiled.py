@@ -53,12 +53,13 @@ class Mapping:
         self.origins = _origins(steps, observers)
         self._writers = tuple(step for step in steps if step.put is not None) if file.writable else ()
         self._sinks = tuple(observer for observer in observers if observer.sink) if file.writable else ()
-        self._by_source = {step.sources[0]: step for step in self._writers}
+        self._by_source = {source: step for step in self._writers for source in step.sources}
+        self._chosen = tuple(step for step in self._writers if step.place is not None and len(step.sources) > 1)
         self._by_sink = {observer.sink: observer for observer in self._sinks}
         self._instances = instances_of(file)
         self.sources = frozenset(source for group in self.origins.values() for source in group)
         self.acts = tuple((sink.channel, sink.purpose) for sink in self._sinks)
-        self.if_empty = frozenset(step.sources[0] for step in self._writers if step.if_empty)
+        self.if_empty = frozenset(source for step in self._writers if step.if_empty for source in step.sources)
 
     def key(self, data: Json) -> str:
         """Return the record's key as text.
@@ -123,7 +124,17 @@ class Mapping:
                 canonical.setdefault(head, []).append(part)
             else:
                 canonical[head] = part
-        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self.origins)
+        return Mapped(type=self.to, canonical=canonical, flags=self.observe(data), origins=self._origins_in(data))
+
+    def _origins_in(self, data: Json) -> dict[str, tuple[str, ...]]:
+        """Of several fields that a value may come from, the one that it does come from."""
+        if not self._chosen:
+            return self.origins
+        found = dict(self.origins)
+        for step in self._chosen:
+            place = step.place(data) if step.place is not None else None
+            found |= dict.fromkeys(step.origins, (place,) if place is not None else step.sources)
+        return found
 
     def records(self, data: Json) -> list[tuple[str, Json, Mapped]]:
         """Return what a slot gives: ending of the key, the part of the source record that is read, what it becomes.
@@ -154,6 +165,8 @@ class Mapping:
         permissions: Table[tuple[str, str], Permission],
         lane: Lane,
         gaps: dict[str, str] | None = None,
+        *,
+        data: Json | None = None,
     ) -> dict[str, Any]:
         """Return the value of each source path that this lane writes; what is absent or unknown is left out.
 
@@ -161,6 +174,7 @@ class Mapping:
             canonical: the record as it should be.
             permissions: (channel, purpose) -> permission; what is missing counts as unknown.
             lane: the suppression lane renders the permissions alone, the record lane everything else.
+            data: the record as it stands, by which some rules know where they write, or whether; None: none yet.
             gaps: takes source path -> reason of each value that the mapping has no way to write; the rest is written.
 
         Raises:
@@ -172,16 +186,19 @@ class Mapping:
         flat = flatten(canonical)
         fields = {}
         for step in self._writers:
+            path = step.sources[0] if step.place is None else step.place(data or {})
+            if path is None:
+                continue
             value = _whole(step, flat) if step.parts else flat.get(step.path)
             try:
                 written = None if value is None or value == "" else step.write(value)
             except RecordError as error:
                 if gaps is None:
                     raise
-                gaps[step.sources[0]] = str(error)
+                gaps[path] = str(error)
                 continue
             if written is not None:
-                fields[step.sources[0]] = written
+                fields[path] = written
         return fields
 
     def difference(self, data: Json, fields: Table[str, Any]) -> dict[str, Any]:
@@ -227,7 +244,8 @@ def compile_mapping(file: MappingFile, *, source: Json, canonical: Json, region:
     source = schema_of_slot(file, source)
     steps = tuple(make_step(rule, file=file, source=source, canonical=canonical, region=region) for rule in file.rules)
     observers = tuple(make_observer(rule, file) for rule in file.flags)
-    sinks = [step.sources[0] for step in steps if step.put] + [observer.sink for observer in observers if observer.sink]
+    sinks = [source for step in steps if step.put for source in step.sources]
+    sinks += [observer.sink for observer in observers if observer.sink]
     twice = sorted({path for path in sinks if sinks.count(path) > 1})
     if twice and file.writable:
         raise ConfigurationError(f"{file.path}: {twice[0]} is written by two rules: give one of them `direction: in`")

@@ -81,7 +81,7 @@ def _fields(part: MappingFile, source: Json) -> _Fields:
     computed = {name for rule in part.rules if rule.compute for name in named_fields(rule.compute, known)}
     flags = {path for flag in part.flags for path in (flag.source, flag.sink) if path}
     mapped = computed | flags | {path for rule in part.rules for path in rule.reads}
-    two_way = {rule.source for rule in part.rules if rule.source and is_invertible(rule, shape)}
+    two_way = {path for rule in part.rules if is_invertible(rule, shape) for path in rule.reads}
     two_way |= {flag.source for flag in part.flags if flag.source and flag.sink == flag.source}
     regions = {rule.region.removeprefix("$.") for rule in part.rules if rule.region and rule.region.startswith("$.")}
     asked = {path for rule in part.rules for path in rule.when or ()} | set(part.when or ())

@@ -138,10 +138,10 @@ def _written_twice(file: MappingFile) -> Iterator[Finding]:
         for rule in part.rules if part.writable else ():
             if rule.source is None or rule.direction == "in" or rule.write == "never":
                 continue
-            if rule.source in seen:
-                message = f"`{rule.source}` is written by two rules: give one of them `direction: in`"
+            for path in sorted(seen.intersection(rule.reads)):
+                message = f"`{path}` is written by two rules: give one of them `direction: in`"
                 yield Finding((*at, "fields", str(rule.target)), "written-twice", message)
-            seen.add(rule.source)
+            seen.update(rule.reads)
 
 
 def _coverage(file: MappingFile, source: Json) -> Iterator[Finding]:

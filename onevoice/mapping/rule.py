@@ -73,7 +73,7 @@ class Rule:
         others: the source paths after the first, in order.
         join: text between the values of several paths; None: the first that holds something counts.
         split: how the text falls into parts of an object.
-        when: source path -> value, values, `present` or `absent`; the rule reads only where all hold.
+        when: source path -> value, values, `present` or `absent`; the rule reads and writes only where all hold.
         python: name of the function in `functions.py` that makes the value.
         formats: of dates and times, the written one first.
         zone: of times that carry none.
@@ -239,7 +239,7 @@ def _check_from(spec: dict[str, Any]) -> None:
         raise RuleProblem("`when` must be {path: value, list of values, present or absent}", key=("when",))
     if "python" in spec and ("from" not in spec or {"as", "values", "join", "split", "compute"} & spec.keys()):
         raise RuleProblem("`python` goes with `from` alone", key=("python",))
-    for key in ("when", "python", *(("from",) if several else ())):
+    for key in ("python", "join"):  # where one text ends and the next begins is not told
         if key in spec and spec.get("direction") != "in":
             raise RuleProblem("this cannot be written back: say `direction: in`", key=(key,))
     if "when" in spec and "from" not in spec:

@@ -1,6 +1,7 @@
 """Rules that need more than one field of the record: the first that holds something, joined texts, conditions.
 
-Takes a rule; gives readers of source records. One way: which field a value came from is not written back.
+Takes a rule; gives readers of source records, and where a value goes back in one. Joined texts go one way: where one
+part ends is not told.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,22 @@ def first_of(paths: Sequence[str]) -> Read:
         return next((value for reader in readers if not _blank(value := reader(data))), None)
 
     return read
+
+
+def place_of(paths: Sequence[str], when: Mapping[str, Any] | None) -> Callable[[Json], str | None]:
+    """Return where in a record a rule's value stands, or would: at the first path that holds something, else the first.
+
+    None where the condition does not hold: the rule does not read such a record, so it does not write it.
+    """
+    readers = [(path, make_reader(path)) for path in paths]
+    holds = condition(when) if when is not None else None
+
+    def place(data: Json) -> str | None:
+        if holds is not None and not holds(data):
+            return None
+        return next((path for path, read in readers if not _blank(read(data))), paths[0])
+
+    return place
 
 
 def joined(paths: Sequence[str], separator: str) -> Read:

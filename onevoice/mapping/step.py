@@ -16,7 +16,7 @@ from onevoice.mapping.file import MappingFile
 from onevoice.mapping.function import load_function
 from onevoice.mapping.paths import Target, make_reader, pointer
 from onevoice.mapping.rule import Rule
-from onevoice.mapping.several import condition, first_of, joined
+from onevoice.mapping.several import condition, first_of, joined, place_of
 from onevoice.mapping.table import Conversion
 from onevoice.messages import Json
 
@@ -33,6 +33,7 @@ class Step:
         origins: canonical leaf -> `sources`; several leaves when the value is an object.
         get: source record -> canonical value, None when absent.
         put: canonical value -> source value; None when the rule does not write.
+        place: source record -> the source path that holds the value, or would; None where that is always the first.
         parts: leaves of the object that the value is; none when it is a leaf itself.
     """
 
@@ -44,6 +45,7 @@ class Step:
     origins: dict[str, tuple[str, ...]]
     get: Read
     put: Callable[[Any], Any] | None
+    place: Callable[[Json], str | None] | None
     reads: bool
     constant: bool
     parts: tuple[str, ...]
@@ -111,6 +113,7 @@ def make_step(rule: Rule, *, file: MappingFile, source: Json, canonical: Json, r
         origins=dict.fromkeys(leaves, sources),
         get=get,
         put=put,
+        place=place_of(sources, rule.when) if put is not None and (rule.others or rule.when) else None,
         reads=rule.direction != "out",
         constant=rule.source is None and rule.compute is None,
         parts=parts,

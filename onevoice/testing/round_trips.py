@@ -96,7 +96,7 @@ def _tried(law: Callable[[], None]) -> str:
 def _written_reads_back(mapping: Mapping) -> Callable[[Json, Json], None]:
     def law(record: Json, canonical: Json) -> None:
         _read(mapping, record)
-        fields = mapping.to_source(canonical, {}, Lane.RECORD)
+        fields = mapping.to_source(canonical, {}, Lane.RECORD, data=record)
         mapped = _read_written(mapping, _put(record, fields))
         back = flatten(mapped.canonical)
         wrong = [
@@ -113,7 +113,7 @@ def _written_reads_back(mapping: Mapping) -> Callable[[Json, Json], None]:
 def _writing_back_changes_nothing(mapping: Mapping) -> Callable[[Json], None]:
     def law(record: Json) -> None:
         canonical = _read(mapping, record).canonical
-        fields = mapping.to_source(canonical, {}, Lane.RECORD)
+        fields = mapping.to_source(canonical, {}, Lane.RECORD, data=record)
         again = _read_written(mapping, _put(record, fields)).canonical
         before, after = flatten(canonical), flatten(again)
         wrong = [path for path in {**before, **after} if before.get(path) != after.get(path)]
@@ -170,7 +170,7 @@ def _value(rule: Rule, schema: Json) -> st.SearchStrategy[Any]:
 
 def source_records(file: MappingFile, source: Json) -> st.SearchStrategy[Json]:
     """Return records as a system may hold them under its schema: dirty contact data, blanks, missing fields."""
-    return _object(source, {rule.source: rule for rule in file.rules if rule.source}, "")
+    return _object(source, {path: rule for rule in file.rules for path in rule.reads}, "")
 
 
 def _object(schema: Json, rules: dict[str, Rule], prefix: str) -> st.SearchStrategy[Json]:

@@ -43,11 +43,11 @@ _SLOT_KEYS = {
     "by": "with `each`: the path in an entry that tells it from the others",
 }
 _RULE_KEYS = {
-    "from": "source path, dotted; or a list of paths, of which the first that holds something counts: `direction: in`",
-    "join": "with a list in `from`: the texts joined by this, blank ones left out",
+    "from": "source path, dotted; or a list of paths, of which the first that holds something counts, both ways",
+    "join": "with a list in `from`: the texts joined by this, blank ones left out; `direction: in`",
     "split": "`{by: text, into: [part, …]}`: the text falls into parts of the object, the last takes the rest",
-    "when": "`{path: value}`: the rule reads only where every path holds the value, one of a list, or is `present` or "
-    "`absent`; `direction: in`",
+    "when": "`{path: value}`: the rule reads and writes only where every path holds the value, one of a list, or is "
+    "`present` or `absent`",
     "python": "name of a typed function in `functions.py` beside the file, over the values of `from`, None where "
     "blank; the last resort, `direction: in`",
     "format": "of dates and times: a pattern of `strptime`, a list whose first is written, `epoch` or `epoch-ms`",

@@ -12,6 +12,7 @@ from onevoice.contracts import Contracts
 from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping import Mapping, Problem, compile_mapping, lint, measure, read_mapping
 from onevoice.messages import Json, Lane
+from onevoice.testing.round_trips import broken_laws
 
 CONTRACTS = Contracts(Path(__file__).parents[2] / "schemas")
 LAW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -168,6 +169,41 @@ def test_first_of_several_fields_that_holds_something_counts(tmp_path: Path) -> 
     assert mapping.to_canonical({"Id": "1"}).origins == {"phones[main].number": ("A", "B")}
 
 
+def test_first_of_several_goes_back_where_it_came_from(tmp_path: Path) -> None:
+    mapping = compiled(tmp_path, "phones[main].number: {from: [A, B], as: phone, write: if-empty}")
+    wanted = {"phones": [{"kind": "main", "number": "+441614960123"}]}
+    for record, place in (({"A": "0800"}, "A"), ({"A": " ", "B": "0161"}, "B"), ({}, "A"), (None, "A")):
+        assert list(mapping.to_source(wanted, {}, Lane.RECORD, data=record)) == [place]
+    assert mapping.writable_paths(Lane.RECORD) == mapping.if_empty == {"A", "B"}
+    origins = mapping.to_canonical({"Id": "1", "Stamp": "1", "B": "0161 496 0123"}).origins
+    assert origins["phones[main].number"] == ("B",), "an echo is judged by the field that the value is in"
+
+
+def test_a_rule_under_a_condition_writes_the_records_that_it_reads(tmp_path: Path) -> None:
+    mapping = compiled(tmp_path, "name.given: {from: A, when: {B: mobile}}")
+    wanted = {"name": {"given": "Ann"}}
+    assert mapping.to_source(wanted, {}, Lane.RECORD, data={"B": "mobile"}) == {"A": "Ann"}
+    assert mapping.to_source(wanted, {}, Lane.RECORD, data={"B": "fixed"}) == {}
+    assert mapping.to_source(wanted, {}, Lane.RECORD) == {}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "name.given: {from: [A, B]}\n  name.family: C",
+        "name.given: {from: A, when: {B: [mobile, cell]}}\n  name.family: C",
+    ],
+)
+def test_what_depends_on_the_record_keeps_the_law(tmp_path: Path, rules: str) -> None:
+    file = read_mapping(written_file(tmp_path, rules), "crm")
+    assert broken_laws(file, SOURCE, CONTRACTS.canonical("person").schema, "GB") == []
+
+
+def test_two_rules_that_may_write_one_field_are_found(tmp_path: Path) -> None:
+    problems = linted(tmp_path, "name.given: {from: [A, B]}\n  name.family: B")
+    assert ["`B` is written by two rules" in p.message for p in problems if p.rule == "written-twice"] == [True]
+
+
 def test_texts_of_several_fields_are_joined(tmp_path: Path) -> None:
     mapping = compiled(tmp_path, 'addresses[main].street: {from: [A, B, C], join: ", ", direction: in}')
     assert (
@@ -256,8 +292,7 @@ def test_lint_finds_what_does_not_fit(tmp_path: Path, rule: str, line: int, mess
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("name.given: {from: [A, B]}", "say `direction: in`"),
-        ("name.given: {from: A, when: {B: x}}", "say `direction: in`"),
+        ("name.given: {from: [A, B], join: x}", "say `direction: in`"),
         ("name.given: {from: A, python: made}", "say `direction: in`"),
         ("name.given: {from: [A], direction: in}", "a list of two or more"),
         ("name.given: {from: A, join: x}", "`join` goes with a list"),

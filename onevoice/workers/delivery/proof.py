@@ -125,6 +125,6 @@ def prove(
 
 def _rendered(stream: Stream, data: Json) -> Json:
     try:
-        return stream.mapping.to_source(stream.mapping.to_canonical(data).canonical, {}, Lane.RECORD)
+        return stream.mapping.to_source(stream.mapping.to_canonical(data).canonical, {}, Lane.RECORD, data=data)
     except RecordError:
         return {}

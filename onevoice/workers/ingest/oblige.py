@@ -99,7 +99,7 @@ def owed(
     payload = record.payload or {}
     gaps: dict[str, str] = {}
     if lane is Lane.RECORD:
-        wanted = mapping.to_source(golden, {}, lane, gaps)
+        wanted = mapping.to_source(golden, {}, lane, gaps, data=payload)
         for path in stream.set_aside(payload):  # nothing is written over what waits for a person
             wanted.pop(path, None)
     elif holding is None or not (holding.acts or marks):
