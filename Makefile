@@ -78,7 +78,7 @@ down: setup ## End what `make up` started
 
 .PHONY: test
 test: setup servers ## Run the unit and integration tests on private servers
-	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/browser --ignore=tests/systems $(PARALLEL) $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/browser --ignore=tests/systems --ignore=tests/cluster $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-airflow
 test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a real Airflow (.venv-airflow)
@@ -95,6 +95,10 @@ chaos: setup servers ## Kill parts of a running hub at random and count what is 
 test-faults: setup servers ## The short form of chaos, and with each guard off
 	.venv/bin/python -m tests.faults --kills 10 --people 60
 	for guard in inbox lock; do .venv/bin/python -m tests.faults --kills 6 --people 60 --without $$guard; done
+
+.PHONY: test-cluster
+test-cluster: setup servers ## Kill the leader of a queue on three RabbitMQ nodes in mid-load
+	.venv/bin/python -m pytest tests/cluster $(PYTEST_ARGS)
 
 .PHONY: test-systems
 test-systems: setup ## Run connectors and the walk against real third-party systems

@@ -29,8 +29,8 @@ from onevoice.workers.acts import open_acts
 from onevoice.workers.contacts import Contacts
 from onevoice.workers.customers import open_customers
 from onevoice.workers.decisions.desk import Desk
+from onevoice.workers.door import MOST_WAITING
 from onevoice.workers.hub import Hub
-from onevoice.workers.watch import MOST_WAITING
 
 _DESCRIPTION = """\
 Push what your system knows, ask what the others know. Errors are RFC 9457 problem documents. A customer reference is an

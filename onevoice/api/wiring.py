@@ -14,8 +14,8 @@ from onevoice.api.problem import ProblemError, overloaded
 from onevoice.workers.acts import Acts
 from onevoice.workers.customers import Customers
 from onevoice.workers.decisions.desk import Desk
+from onevoice.workers.door import records_waiting
 from onevoice.workers.hub import Hub
-from onevoice.workers.watch import records_waiting
 
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 10.0
@@ -40,7 +40,7 @@ class Fuse:
         """
         with self._lock:
             if time.monotonic() - self._looked_at > _LOOK_SECONDS:
-                self._full = records_waiting(self._hub) >= self._most
+                self._full = records_waiting(self._hub.bus) >= self._most
                 self._looked_at = time.monotonic()
             if self._full:
                 raise overloaded("too many records wait to be taken in; send again later", _RETRY_SECONDS)

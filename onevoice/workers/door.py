@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
-from onevoice.bus import Bus
+from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE, Bus
 from onevoice.messages import Envelope, RecordRef, SourceRecord
 from onevoice.store import Store, rows_by_keys, update_rows, upsert
 from onevoice.store.tables import reading
@@ -25,6 +25,8 @@ _KEY = ("system", "stream", "key")
 Numbered: TypeAlias = list[tuple[Checked, dict[str, Any]]]
 """Records that are news, each with the row of its reading."""
 
+MOST_WAITING = 50_000
+"""Messages that wait to be taken in from which doors refuse more and pollers pause: minutes of work, not hours."""
 _ENVELOPES = uuid.UUID("0197a000-0000-7000-8000-656e76656c6f")
 
 
@@ -93,6 +95,15 @@ class Door:
         with self.store.transaction() as connection:
             confirm(connection, numbered)
         return len(envelopes)
+
+
+def records_waiting(bus: Bus) -> int:
+    """Return how many messages wait to be taken in.
+
+    Raises:
+        TransientError: the bus does not answer.
+    """
+    return bus.depth(RECORDS_QUEUE) + bus.depth(URGENT_QUEUE)
 
 
 def envelope_of(

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, select, update
 from onevoice.errors import OnevoiceError, RefusedError
 from onevoice.obligations import release_all
 from onevoice.store.tables import lease, stream_state, worker
+from onevoice.workers.door import records_waiting
 from onevoice.workers.hub import Hub
 from onevoice.workers.status import FRESH
-from onevoice.workers.watch import records_waiting
 
 FENCES_LOST = 1_000_000
 """So many holders a lease may have had since the state that was put back; one of then must not commit now."""
@@ -67,7 +67,7 @@ def recover(hub: Hub, *, progress: Progress | None = None) -> Recovery:
         TransientError: the store or the broker is away; begin again.
     """
     now = datetime.now(UTC)
-    waiting = records_waiting(hub)
+    waiting = records_waiting(hub.bus)
     with hub.store.transaction() as connection:
         _refuse_while_alive(connection, now)
         connection.execute(update(lease).values(fence=lease.c.fence + FENCES_LOST, holder="", expires_at=now))

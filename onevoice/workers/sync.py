@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, select
 
 from onevoice.contracts import Mode
-from onevoice.errors import ConfigurationError, RefusedError
+from onevoice.errors import ConfigurationError, RefusedError, TransientError
 from onevoice.messages import Json
 from onevoice.sdk import Page, Reader
 from onevoice.store import Lease, Store, upsert
 from onevoice.store.tables import source_record, stream_state
-from onevoice.workers.door import Door
+from onevoice.workers.door import MOST_WAITING, Door, records_waiting
 from onevoice.workers.drift import has_drifted
 from onevoice.workers.lacking import Lacking
 from onevoice.workers.systems import READ, Systems
@@ -49,6 +49,7 @@ class Sync:
     systems: Systems
     worker: str
     lacking: Lacking
+    most_waiting: int = MOST_WAITING
 
     def sync(self, system: str, stream: str, *, progress: Progress | None = None) -> SyncReport:
         """Read what changed since the cursor.
@@ -57,7 +58,8 @@ class Sync:
             ConfigurationError: the system cannot be read, or has no such stream.
             RefusedError: the stream is frozen, and its records have come to differ from its schema.
             OperatorError: it does not let us in; it is parked.
-            TransientError: it, the bus or the store is away; the next run goes on where this one stopped.
+            TransientError: it, the bus or the store is away, or too many messages wait; the next run goes on where this
+                one stopped.
         """
         return self._run(system, stream, from_start=False, approved=False, progress=progress)
 
@@ -108,6 +110,7 @@ class Sync:
         read = published = 0
         for page in self._pages(reader, system, stream, cursor):
             read += len(page.records)
+            self._pause_while_too_many_wait(system, stream)
             news = self.door.publish(system, page.records, initial=cursor is None)
             published += news
             self._note(system, stream, lease, {"cursor": page.cursor}, count=news)
@@ -118,6 +121,12 @@ class Sync:
         done = ("succeeded_at", "reconciled_at") if cursor is None else ("succeeded_at",)
         self._note(system, stream, lease, dict.fromkeys(done, now))
         return SyncReport(system=system, stream=stream, read=read, published=published)
+
+    def _pause_while_too_many_wait(self, system: str, stream: str) -> None:
+        if records_waiting(self.door.bus) > self.most_waiting:
+            raise TransientError(
+                f"system {system}, stream {stream}: too many messages wait to be taken in; the next poll reads on here"
+            )
 
     def _pages(self, reader: Reader, system: str, stream: str, cursor: Json | None) -> Iterator[Page]:
         """Yield the pages; only reading itself is contact with the system, what becomes of a page is not."""

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from onevoice.bus import RECORDS_QUEUE, URGENT_QUEUE
 from onevoice.errors import RefusedError, TransientError
 from onevoice.store.tables import obligation, stream_state, system_state
 from onevoice.store.tables import worker as worker_table
+from onevoice.workers.door import MOST_WAITING, records_waiting
 from onevoice.workers.hub import Hub
 from onevoice.workers.status import FRESH
 
-MOST_WAITING = 50_000
-"""Messages in the records queue from which the doors refuse more: minutes of work, not hours."""
 _POLLS_MISSED = 3
 _ROLES = ("ingest", "relay", "delivery")
 
@@ -72,18 +70,9 @@ def watch(hub: Hub, system: str) -> Watch:
     return Watch(system=system, at=now, ok=all(check.ok for check in checks), checks=checks)
 
 
-def records_waiting(hub: Hub) -> int:
-    """Return how many messages wait to be taken in.
-
-    Raises:
-        TransientError: the bus does not answer.
-    """
-    return hub.bus.depth(RECORDS_QUEUE) + hub.bus.depth(URGENT_QUEUE)
-
-
 def _waiting(hub: Hub) -> float | None:
     try:
-        return records_waiting(hub)
+        return records_waiting(hub.bus)
     except TransientError:
         return None
 

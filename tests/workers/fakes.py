@@ -67,6 +67,9 @@ class MemoryBus:
             raise TransientError("bus: away")
         self.events.extend(events)
 
+    def depth(self, _queue: str) -> int:
+        return len(self.records)
+
     def taken_records(self) -> list[Envelope]:
         """What waits, in order; then nothing waits."""
         taken, self.records = self.records, []

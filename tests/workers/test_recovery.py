@@ -66,7 +66,7 @@ def recovered(walk: Walk) -> Recovery:
         store=walk.store,
         delivery=walk.delivery,
         sync=Sync(walk.store, walk.door, walk.systems, "recover", Lacking(walk.store, walk.ingest)),
-        bus=SimpleNamespace(depth=lambda _queue: len(walk.bus.records)),
+        bus=walk.bus,
     )
     found = recover(hub)
     walk.lease = walk.take_lease("after")

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from onevoice.errors import OperatorError
+from onevoice.errors import OperatorError, TransientError
 from onevoice.messages import Json
 from onevoice.store import tables as t
 from onevoice.workers.lacking import Lacking
 from onevoice.workers.schedule import Schedule
 from onevoice.workers.sync import Sync
+from onevoice.workers.systems import READ
 from tests.workers.fakes import FakeSystem
 from tests.workers.walk import CRM, Walk
 
@@ -127,3 +128,19 @@ def test_a_system_that_does_not_let_us_in_is_asked_once_and_then_left_alone(sche
     assert sum(scheduled.poll()) == 1
     assert scheduled.poll() == (0, 0)
     assert scheduled.walk.systems.parked() == {"crm"}
+
+
+def test_a_poller_pauses_while_too_many_messages_wait_and_then_reads_on_where_it_was(walk: Walk) -> None:
+    crm = walk.systems.given["crm"] = FakeSystem("SystemModstamp", "Id")
+    crm.put(CRM | {"Id": "001"})
+    lacking = Lacking(walk.store, walk.ingest)
+    sync = Sync(walk.store, walk.door, walk.systems, "test", lacking, most_waiting=0)
+    assert sync.sync("crm", "Contact").published == 1
+    crm.put(CRM | {"Id": "002"})
+    with pytest.raises(TransientError, match="too many messages wait"):
+        sync.sync("crm", "Contact")
+    assert not walk.systems.is_paused("crm", READ)  # that is not the system's fault
+    [state] = walk.rows(t.system_state, system="crm")
+    assert state.failures == 0
+    walk.drain()
+    assert sync.sync("crm", "Contact").published == 1

@@ -12,11 +12,13 @@ from onevoice.testing.servers.mariadb import PrivateMariadb
 from onevoice.testing.servers.postgres import PrivatePostgres, find_postgres
 from onevoice.testing.servers.private import PrivateServer, end_kept
 from onevoice.testing.servers.rabbit import PrivateRabbit, find_rabbit
+from onevoice.testing.servers.rabbit_cluster import PrivateRabbitCluster
 
 __all__ = [
     "PrivateMariadb",
     "PrivatePostgres",
     "PrivateRabbit",
+    "PrivateRabbitCluster",
     "PrivateServer",
     "end_kept",
     "find_postgres",

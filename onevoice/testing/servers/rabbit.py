@@ -15,6 +15,8 @@ import shutil
 import signal
 import socket
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,11 +41,30 @@ DEBIAN_WRAPPER = Path("/usr/sbin/rabbitmq-server")
 ERLANG_FOLDER = "/usr/lib/erlang/bin"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One node of a cluster: what it shares with the others, and how they are called.
+
+    Attributes:
+        node: its own name.
+        peers: the names of all nodes, its own included.
+        leads: it runs the epmd that all of them use; it starts first and ends last.
+    """
+
+    node: str
+    peers: Sequence[str]
+    cookie: str
+    password: str
+    epmd_port: int
+    leads: bool
+
+
 class PrivateRabbit(PrivateServer):
     """A RabbitMQ node of our own, with the management and Prometheus plugins.
 
     Args:
         keep: let it run on after this process (see `end_kept`).
+        member: of which cluster it is a node (see `PrivateRabbitCluster`); None: it stands alone.
 
     Raises:
         OperatorError: no RabbitMQ was found; says what to type.
@@ -53,19 +74,25 @@ class PrivateRabbit(PrivateServer):
     start_seconds = 120.0
     user = ADMIN
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, *, keep: bool = False, member: Member | None = None) -> None:
         self._program = find_rabbit()
         if self._program is None and (os.geteuid() == 0 or not docker.docker_answers()):
             raise OperatorError("RabbitMQ not found: run scripts/install-servers (as root), or install rabbitmq-server")
         super().__init__(server_account("rabbitmq"), keep=keep)
-        self.password = secrets.token_urlsafe(24)
+        self._member = member
+        self.password = member.password if member else secrets.token_urlsafe(24)
         self.port = free_port()
         self.management_port = free_port()
         self.prometheus_port = free_port()
         self._distribution_port = free_port()
-        self._epmd_port = free_port()
+        self._epmd_port = member.epmd_port if member else free_port()
         self._epmd: ServerProcess | None = None
         self._container = f"onevoice-{self.folder.name}"
+
+    @property
+    def node(self) -> str:
+        """The node's name, as queues name their leader."""
+        return self._member.node if self._member else NODE
 
     def url(self, vhost: str = "/", *, user: str = ADMIN, password: str | None = None) -> str:
         """Return the AMQP URL of `vhost`, for the administrator by default."""
@@ -133,7 +160,7 @@ class PrivateRabbit(PrivateServer):
         if self._program is None:
             return ServerProcess(self._container_launch(), leash=not self.keep)
         self._write_files("127.0.0.1", self.port, self.management_port, self.prometheus_port)
-        if self._epmd is None or not self._epmd.is_running():
+        if (self._member is None or self._member.leads) and (self._epmd is None or not self._epmd.is_running()):
             self._epmd = ServerProcess(self._epmd_launch(), leash=not self.keep)
             self._wait_for_epmd()
         return ServerProcess(self._program_launch(self._program), leash=not self.keep)
@@ -164,11 +191,16 @@ class PrivateRabbit(PrivateServer):
             # Whoever reads queue lengths from the management API sees them a second old, not five.
             "collect_statistics_interval = 1000",
         ]
+        if self._member is not None:
+            lines.append("cluster_formation.peer_discovery_backend = classic_config")
+            names = enumerate(self._member.peers, start=1)
+            lines += [f"cluster_formation.classic_config.nodes.{number} = {name}" for number, name in names]
         write_private(self.folder / "rabbitmq.conf", "\n".join(lines) + "\n", self.account)
         write_private(self.folder / "enabled_plugins", PLUGINS + "\n", self.account)
         cookie = self.folder / ".erlang.cookie"
         if not cookie.exists():
-            write_private(cookie, secrets.token_hex(20), self.account).chmod(0o400)
+            shared = self._member.cookie if self._member else secrets.token_hex(20)
+            write_private(cookie, shared, self.account).chmod(0o400)
 
     def _env(self) -> dict[str, str]:
         path = os.environ.get("PATH", os.defpath)
@@ -196,7 +228,7 @@ class PrivateRabbit(PrivateServer):
     def _program_launch(self, program: Path) -> Launch:
         folder = self.folder
         settings = {
-            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
