@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 from sqlalchemy import JSON, Dialect, TypeDecorator
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import String, TypeEngine
 
-JsonDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""A JSON document: JSONB on PostgreSQL, text on SQLite; Python None is SQL NULL."""
+JsonDocument = JSON(none_as_null=True)
+"""A JSON document, written and read whole, so kept as text on both databases; Python None is SQL NULL."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
