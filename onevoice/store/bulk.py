@@ -35,6 +35,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.types import TypeEngine
 
+from onevoice.store.behind import BEHIND
+
 _CODE_POINTS = ' collate "C"'
 _PG = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -58,7 +60,7 @@ def upsert(
     if connection.dialect.name == "postgresql":
         assignments = {name: f'excluded."{name}"' for name in update} | dict(expressions or {})
         statement = _upsert_sql(table, tuple(rows[0]), tuple(key), tuple(assignments.items()))
-        connection.execute(statement, {"rows": _document(rows)})
+        connection.execute(statement, {"rows": _document(rows)}, execution_options=BEHIND)
         return
     insert = sqlite_insert(table)
     if update or expressions:
@@ -91,7 +93,8 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(_update_sql(table, tuple(rows[0]), tuple(key)), {"rows": _document(rows)})
+        statement = _update_sql(table, tuple(rows[0]), tuple(key))
+        connection.execute(statement, {"rows": _document(rows)}, execution_options=BEHIND)
         return
     changed = update(table).where(*(table.c[name] == bindparam(f"key_{name}") for name in key))
     changed = changed.values({name: bindparam(f"set_{name}") for name in rows[0] if name not in key})
@@ -107,7 +110,8 @@ def delete_by_keys(connection: Connection, table: Table, *, key: Sequence[str], 
     if connection.dialect.name == "postgresql":
         kind = _pg_type(table.c[key[0]].type)
         among_them = " or ".join(f'"{name}" = any(cast(:keys as {kind}[]))' for name in key)
-        connection.execute(text(f'delete from "{table.name}" where {among_them}'), {"keys": list(keys)})  # noqa: S608 - names are ours
+        statement = text(f'delete from "{table.name}" where {among_them}')  # noqa: S608 - names are ours
+        connection.execute(statement, {"keys": list(keys)}, execution_options=BEHIND)
         return
     connection.execute(delete(table).where(or_(*(table.c[name].in_(list(keys)) for name in key))))
 
@@ -125,7 +129,8 @@ def delete_pairs(
         wanted = text(
             f'delete from "{table.name}" t using json_to_recordset(cast(:wanted as json)) w({shape}) where {same}'  # noqa: S608 - names are ours
         )
-        connection.execute(wanted, {"wanted": _document([{one: a, other: b} for a, b in keys])})
+        document = _document([{one: a, other: b} for a, b in keys])
+        connection.execute(wanted, {"wanted": document}, execution_options=BEHIND)
         return
     pair = delete(table).where(table.c[one] == bindparam("wanted_one"), table.c[other] == bindparam("wanted_other"))
     connection.execute(pair, [{"wanted_one": a, "wanted_other": b} for a, b in keys])

@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from onevoice.errors import ConfigurationError, OnevoiceError, RecordError, TransientError
+from onevoice.store.behind import DRIVER
 from onevoice.store.tables import metadata
 from onevoice.store.types import json_text
 
@@ -155,7 +156,7 @@ def open_store(url: str, *, pool_size: int = POOL_SIZE) -> Store:
         kept = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
         planned = {"options": kept, "prepare_threshold": 0}
         return Store(
-            engine=_open_postgresql(url, pool_size, {"options": waiting}, max_overflow=pool_size),
+            engine=_open_postgresql(url, pool_size, {"options": waiting}, max_overflow=pool_size, driver=DRIVER),
             # Whoever finds none free waits: one that is opened for a single question has no plans yet.
             reader=_open_postgresql(
                 url, pool_size, planned, max_overflow=0, pool_use_lifo=True, isolation_level="AUTOCOMMIT"
@@ -167,9 +168,11 @@ def open_store(url: str, *, pool_size: int = POOL_SIZE) -> Store:
 _JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjson.loads}
 
 
-def _open_postgresql(url: str, pool_size: int, session: dict[str, Any], **more: Any) -> Engine:
+def _open_postgresql(
+    url: str, pool_size: int, session: dict[str, Any], *, driver: str = "postgresql+psycopg", **more: Any
+) -> Engine:
     engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
+        make_url(url).set(drivername=driver),
         pool_size=pool_size,
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "application_name": "onevoice"} | session,

@@ -48,7 +48,6 @@ def later(walk: Walk, **by: float) -> None:
     walk.gate = replace(walk.gate, clock=lambda: at)
     walk.ingest.gate = walk.gate
     walk.clock = replace(walk.clock, gate=walk.gate, ingest=walk.ingest)
-    walk.delivery = replace(walk.delivery, gate=walk.gate)
 
 
 def test_what_ends_by_time_is_carried_to_the_systems_by_itself(walk: Walk) -> None:

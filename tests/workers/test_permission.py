@@ -22,7 +22,8 @@ from onevoice.messages import Act, Envelope, Lane, Permission, RecordRef
 from onevoice.store import tables as t
 from onevoice.workers.acts import Acts
 from onevoice.workers.contacts import Contacts, Wish
-from onevoice.workers.customers.reading import read_customer
+from onevoice.workers.customers.reading import Reading, read_reference
+from onevoice.workers.customers.reference import Reference
 from tests.workers.walk import ROOT, Walk, crm, do_not_call, shop
 
 OLD, NEW, NEWEST = "+447400123456", "+447400999999", "+447400888888"
@@ -215,4 +216,6 @@ def test_a_grant_lifts_the_objection_of_a_record_that_a_trusted_id_joins_and_not
 def read_customer_holding(walk: Walk, customer: uuid.UUID) -> Holding:
     """The holding as contexts read it."""
     with walk.store.reading() as connection:
-        return read_customer(connection, customer, datetime.now(UTC)).holding
+        read = read_reference(connection, Reference(record_id=customer), datetime.now(UTC))
+    assert isinstance(read, Reading)
+    return read.holding

@@ -34,7 +34,7 @@ from onevoice.workers.ingest.needed import named_by_orders
 from onevoice.workers.ingest.outside import sift
 from onevoice.workers.ingest.owing import Owing, points_before
 from onevoice.workers.ingest.prepare import Incoming, Rejected, prepare
-from onevoice.workers.ingest.record import Record, load_members, load_records, save_records
+from onevoice.workers.ingest.record import Record, load_members, load_records
 from onevoice.workers.ingest.resolve import regroup, resolve
 from onevoice.workers.ingest.said import acts_at_moved_points, customers_at, holders_alone_or_two, save_acts
 from onevoice.workers.ingest.seen import Seen
@@ -189,15 +189,15 @@ class Ingest:
         for moved in regrouping.records:
             here = records.setdefault(moved.ref, moved)
             here.customer_id, here.touched = moved.customer_id, True
-        save_records(connection, [r for r in records.values() if r.touched], now=now)
         note_turning_days(connection, parties)
         moved_on = {r.customer_id for r in parties if r.customer_id and r.says_something_else}
         said, passed_on = [*acts, *accepted.gone], acts_at_moved_points(connection, parties)
-        alone_or_two = holders_alone_or_two(connection, passed_on, self.gate, most=self.model.max_size)
+        alone_or_two = holders_alone_or_two(loaded, passed_on, self.gate, most=self.model.max_size)
         affected = customers_at(connection, said) | regrouping.customers | alone_or_two
         if any(stream.create == "when_needed" for stream in self.catalog.creating()):
             affected |= named_by_orders(connection, records.values())
-        merged = merge(loaded, moved_on | affected, self.survivorship, now=now)
+        touched = [r for r in records.values() if r.touched]
+        merged = merge(loaded, moved_on | affected, self.survivorship, now=now, unsaved=touched)
         tell(
             connection,
             [
@@ -294,8 +294,7 @@ class Ingest:
         now = datetime.now(UTC)
         loaded = Loaded(connection)
         regrouping = regroup(Surroundings(loaded, Seen(self.model)), customers, {})
-        save_records(connection, regrouping.records, now=now)
-        merged = merge(loaded, {*also, *regrouping.customers}, self.survivorship, now=now)
+        merged = merge(loaded, {*also, *regrouping.customers}, self.survivorship, now=now, unsaved=regrouping.records)
         tell(connection, customer_events(merged, now=now))
         request(connection, self._owing().to_customers(connection, merged, []), now=now, cause=None)
         return regrouping.customers, frozenset(merged)

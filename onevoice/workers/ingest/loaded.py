@@ -43,3 +43,9 @@ class Loaded:
             keys=[(customer,) for customer in customers],
         )
         return self.by_ids([row.id for row in rows])
+
+    def in_customers(self, customers: Collection[UUID]) -> list[Record]:
+        """Return the records that are grouped in any of the customers by now."""
+        self.stored_in(customers)
+        wanted = frozenset(customers)
+        return [record for record in self._records.values() if record.customer_id in wanted]

@@ -16,7 +16,7 @@ from onevoice.store.tables import customer
 from onevoice.workers.ingest.as_of import as_of
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.pins import pins_of
-from onevoice.workers.ingest.record import Record
+from onevoice.workers.ingest.record import Record, save_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +41,22 @@ def merge(
     policy: Survivorship,
     *,
     now: datetime,
+    unsaved: Sequence[Record] = (),
 ) -> dict[UUID, Customer]:
     """Return the customers with their golden records; one without records left is taken away.
 
-    Records that moved must have been saved: which customers they are in is asked of the store.
+    Args:
+        unsaved: records that changed. They are saved here, since the database can write them while this computes.
     """
     grouped: dict[UUID, list[Record]] = defaultdict(list)
     connection = loaded.connection
-    for record in loaded.stored_in(customers).values():
+    for record in loaded.in_customers(customers):
         if record.customer_id is not None:
             grouped[record.customer_id].append(record)
     standing = _standing(connection, customers)
-    pins, day = pins_of(connection, grouped), as_of(connection)
+    pins = pins_of(connection, grouped, moved={record.ref: record.customer_id for record in unsaved})
+    day = as_of(connection)
+    save_records(connection, unsaved, now=now)
     merged = {}
     rows = []
     for customer_id, members in grouped.items():

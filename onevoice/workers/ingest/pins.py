@@ -1,7 +1,8 @@
 """Pins as rows: golden values that people fixed by hand, each on a record."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -13,18 +14,28 @@ from onevoice.store import upsert
 from onevoice.store.tables import pin, source_record
 
 
-def pins_of(connection: Connection, customers: Collection[UUID]) -> dict[UUID, list[Pin]]:
-    """Return the standing pins of those of the customers that have any. People make them, so there are few."""
+def pins_of(
+    connection: Connection,
+    customers: Collection[UUID],
+    *,
+    moved: Mapping[RecordRef, UUID | None] = MappingProxyType({}),
+) -> dict[UUID, list[Pin]]:
+    """Return the standing pins of those of the customers that have any. People make them, so there are few.
+
+    Args:
+        moved: record -> customer, where the store does not say so yet.
+    """
     found: dict[UUID, list[Pin]] = defaultdict(list)
     on_record = (
         (pin.c.system == source_record.c.system)
         & (pin.c.stream == source_record.c.stream)
         & (pin.c.key == source_record.c.key)
     )
-    statement = select(pin, source_record.c.customer_id).join(source_record, on_record)
+    statement = select(pin, source_record.c.customer_id).outerjoin(source_record, on_record)
     for row in connection.execute(statement.where(pin.c.retracted_at.is_(None))):
-        if row.customer_id in customers:
-            found[row.customer_id].append(_pin(row))
+        customer = moved.get(RecordRef(row.system, row.stream, row.key), row.customer_id)
+        if customer in customers:
+            found[customer].append(_pin(row))
     return found
 
 

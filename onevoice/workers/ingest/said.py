@@ -13,9 +13,10 @@ from onevoice.consent.gate import PROHIBITING
 from onevoice.consent.holdings import acts_at
 from onevoice.identity import contact_points
 from onevoice.messages import Act
-from onevoice.store import members, rows_by_keys, rows_up_to, upsert
+from onevoice.store import members, rows_up_to, upsert
 from onevoice.store.tables import act as act_table
-from onevoice.store.tables import record_key, source_record
+from onevoice.store.tables import record_key
+from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
 
 
@@ -41,7 +42,7 @@ def acts_at_moved_points(connection: Connection, parties: Iterable[Record]) -> l
     return [act for act in acts_at(connection, (), moved) if act.anchor_record is None]
 
 
-def holders_alone_or_two(connection: Connection, acts: Iterable[Act], gate: Gate, *, most: int) -> set[UUID]:
+def holders_alone_or_two(loaded: Loaded, acts: Iterable[Act], gate: Gate, *, most: int) -> set[UUID]:
     """Return the customers for whom it may count now who else holds a point at which something was said.
 
     Only between one holder and two does it make a difference, and only to grants and to what spares a shared point.
@@ -57,16 +58,13 @@ def holders_alone_or_two(connection: Connection, acts: Iterable[Act], gate: Gate
         and (act.kind == "grant" or (act.kind in PROHIBITING and rules.reason(act.reason).spares_shared))
     }
     columns = [record_key.c.key, record_key.c.record_id]
-    rows = rows_up_to(connection, record_key, columns, key="key", keys=sorted(points), most=2 * most + 1)
-    keys = [(row.record_id,) for row in rows]
-    who = rows_by_keys(
-        connection, source_record, [source_record.c.id, source_record.c.customer_id], key=["id"], keys=keys
-    )
-    customers = {row.id: row.customer_id for row in who}
+    rows = rows_up_to(loaded.connection, record_key, columns, key="key", keys=sorted(points), most=2 * most + 1)
+    records = loaded.by_ids({row.record_id for row in rows})
     holders: dict[str, set[UUID]] = defaultdict(set)
     for row in rows:
-        if customers.get(row.record_id) is not None:
-            holders[row.key].add(customers[row.record_id])
+        record = records.get(row.record_id)
+        if record is not None and record.customer_id is not None:
+            holders[row.key].add(record.customer_id)
     return set().union(*(found for found in holders.values() if len(found) <= 2))
 
 
