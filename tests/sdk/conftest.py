@@ -60,7 +60,7 @@ def server() -> Iterator[ScriptedServer]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = _answer
+        do_GET = do_PUT = do_POST = do_PATCH = _answer
 
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import orjson
 import pytest
 import yaml
 
-from onevoice.errors import ConfigurationError, OperatorError, TransientError
-from onevoice.messages import Change, WriteOutcome
+from onevoice.errors import ConfigurationError, OperatorError, RefusedError, TransientError
+from onevoice.messages import Change, Creation, WriteOutcome
 from onevoice.sdk import Discoverer, RecordWriter, Settings
 from onevoice.sdk.discovery import build, discover
 from onevoice.sdk.manifest import load_manifest
@@ -62,6 +63,8 @@ def club() -> Iterator[Club]:
 def connector(folder: Path, club: Club, key: str = KEY, **declared: Any) -> Any:
     raw = yaml.safe_load(MANIFEST)
     raw["streams"]["members"]["rest"].update(declared)
+    if "create" in declared:
+        raw["streams"]["members"]["create"] = {"reference": "ref"}
     for name in [name for name, value in declared.items() if value is None]:
         del raw["streams"]["members"]["rest"][name]
     (folder / "club").mkdir(exist_ok=True)
@@ -135,6 +138,43 @@ def test_an_answer_that_is_lost_after_the_work_leads_to_no_second_effect(tmp_pat
         made.write("members", [change])
     assert [r.outcome for r in made.write("members", [change])] == [WriteOutcome.CONFLICT]
     assert len(club.sent) == 1
+
+
+def test_a_record_is_made_where_the_manifest_says_and_its_key_is_in_the_answer(tmp_path: Path, server: Any) -> None:
+    one = Creation(reference="0197-a", fields={"name": "Ann", "home.city": "York"})
+    upserting = connector(tmp_path, server, create={"method": "PUT", "path": "v1/by-ref/{reference}", "wrap": "member"})
+    server.say(orjson.dumps({"member": {"number": 9}}), status=201)
+    [made] = upserting.create("members", [one])
+    assert (made.reference, made.outcome, made.key) == ("0197-a", WriteOutcome.APPLIED, "9")
+    asked = server.asked[-1]
+    assert asked.path == "/v1/by-ref/0197-a"
+    assert orjson.loads(asked.body) == {"member": {"name": "Ann", "home": {"city": "York"}}}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(409, None), (503, None), (422, WriteOutcome.REFUSED), (404, WriteOutcome.REFUSED)]
+)
+def test_what_becomes_of_a_record_that_is_not_made(tmp_path: Path, server: Any, status: int, outcome: Any) -> None:
+    making = connector(tmp_path, server, create={"reference": "ref"})
+    server.say(orjson.dumps({"errors": {"name": ["Ann is taken"]}}), status=status)
+    one = Creation(reference="0197-a", fields={"name": "Ann"})
+    if outcome is None:  # the first attempt may be under way still, or nobody knows
+        with pytest.raises(TransientError):
+            making.create("members", [one])
+        return
+    [made] = making.create("members", [one])
+    assert (made.outcome, made.key, made.reason) == (outcome, None, f"HTTP {status}: name")
+    assert orjson.loads(server.asked[-1].body) == {"name": "Ann", "ref": "0197-a"}
+
+
+def test_what_was_made_is_found_by_its_reference_alone(tmp_path: Path, server: Any) -> None:
+    finding = connector(tmp_path, server, create={"reference": "ref", "find": "ref"})
+    twice = [{"number": 3, "ref": "0197-c"}, {"number": 4, "ref": "0197-c"}]
+    for rows in ([{"number": 9, "ref": "0197-a"}], [{"number": 1, "ref": None}, {"number": 2}], twice):
+        server.say(orjson.dumps({"data": {"members": rows}}))
+    assert finding.find("members", ["0197-a", "0197-b"]) == {"0197-a": "9"}, "a service may not know the parameter"
+    with pytest.raises(RefusedError, match="several records"):
+        finding.find("members", ["0197-c"])
 
 
 def test_a_service_without_entity_tags_is_not_written_over_blindly(tmp_path: Path, club: Club) -> None:

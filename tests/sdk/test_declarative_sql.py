@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from onevoice.errors import OperatorError
-from onevoice.messages import Change, WriteOutcome
+from onevoice.messages import Change, Creation, WriteOutcome
 from onevoice.sdk import Discoverer, Page, RecordWriter, Settings
 from onevoice.sdk.discovery import build
 from onevoice.sdk.manifest import load_manifest
@@ -224,3 +224,36 @@ def test_a_time_that_would_not_sort_stops_the_system(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="a time of change that is not written as"):
         connector.check()
     connector.close()
+
+
+def test_a_row_is_made_once_under_a_reference(tmp_path: Path, address: str) -> None:
+    kind = "INTEGER PRIMARY KEY" if address.startswith("sqlite") else "SERIAL PRIMARY KEY"
+    stamped = "TEXT" if address.startswith("sqlite") else "TIMESTAMPTZ"
+    statement = (
+        f"CREATE TABLE people (id {kind}, email VARCHAR(80) NOT NULL, born DATE, made_by VARCHAR(40) UNIQUE, "
+        f"touched {stamped} DEFAULT '2026-01-02T03:04:05.000000Z')"
+    )
+    declared = "{table: TABLE, key: id, version: touched, writable: [email, born], create: {reference: made_by}}"
+    manifest = MANIFEST.replace("    page_size: 4\n", "    create: {reference: made_by}\n").replace(
+        "{table: TABLE, key: client, version: touched, writable: [email, born, credit]}", declared
+    )
+    till = opened(tmp_path, address, [statement], manifest, "people")
+    try:
+        one, other = (Creation(reference=f"0197-{n}", fields={"email": f"{n}@example.com"}) for n in "ab")
+        made = till.connector.create("clients", [one, other])
+        again = till.connector.create("clients", [one])
+        assert [result.outcome for result in made] == [WriteOutcome.APPLIED] * 2
+        assert (made[0].key, len({result.key for result in made})) == (again[0].key, 2)
+        [record] = till.connector.readback("clients", [made[1].key])
+        assert (record.data["email"], record.data["made_by"]) == ("b@example.com", "0197-b")
+        refused, good = till.connector.create(
+            "clients",
+            [
+                Creation(reference="0197-c", fields={"born": "1980-02-03"}),
+                Creation(reference="0197-d", fields=one.fields),
+            ],
+        )
+        assert (refused.outcome, good.outcome) == (WriteOutcome.REFUSED, WriteOutcome.APPLIED)
+        assert MARK not in refused.reason
+    finally:
+        closed(till)

@@ -354,3 +354,37 @@ def test_what_would_be_made_can_be_looked_at_before(made: Walk) -> None:
     assert made.crm.creates == []
     made.settle()
     assert list(made.delivery.creating.outlook("crm")) == []
+
+
+def test_a_record_that_the_system_had_before_is_not_taken_for_the_one_made(walk: Walk) -> None:
+    """Some give the account of somebody else with that address; that they are one, a person says."""
+    found = creating(walk, Making("SystemModstamp", "Id"), safe_by="idempotency_key")
+    bob = {"Id": "003B", "FirstName": "Bob", "LastName": "Ray", "Birthdate": "1950-01-01", "Email": "b@example.com"}
+    found.arrive("crm", "Contact", found.crm.put(CRM | bob))
+    found.arrive("erp", "customers", found.erp.put(ANN))
+    applied = WriteOutcome.APPLIED
+    found.crm.creations = [
+        lambda some: [CreationResult(reference=one.reference, outcome=applied, key="003B") for one in some]
+    ]
+    found.deliver()
+    owed = found.obligation("crm")
+    assert (owed.state, "rec:crm:Contact:003B" in owed.last_error) == ("refused", True)
+    assert len(customers(found)) == 2
+    assert found.rows(t.judgement) == []
+
+
+@pytest.mark.parametrize("safe_by", ["upsert_key", "lookup"])
+def test_a_batch_that_breaks_the_connector_makes_nobody_twice(walk: Walk, safe_by: str) -> None:
+    kind = Finding if safe_by == "lookup" else Making
+    system = kind("SystemModstamp", "Id", forgets=safe_by == "lookup")
+    found = creating(walk, system, safe_by=safe_by)
+    found.arrive("erp", "customers", found.erp.put(ANN))
+    found.arrive("shop", "customers", found.shop.put(BOB))
+
+    def breaks(some: Any) -> Any:
+        system.make(some[0])
+        raise ValueError("a bug of its own")
+
+    system.creations = [breaks]
+    found.settle()
+    assert (len(system.records), len(customers(found))) == (2, 2)

@@ -231,21 +231,30 @@ class Creating:
             return
         except Exception as error:  # noqa: BLE001 - one record that the connector cannot bear must not stop its neighbours
             if len(references) > 1:
+                plan.again.update(references)  # some may have been made
                 for reference in references:
                     self._make(stream, maker, plan, [reference])
                 return
             told = str(error) if isinstance(error, OnevoiceError) else type(error).__name__  # its text may hold values
             reason = f"system {system}: its connector fails on a record to be made ({told}); mend it"
+            with self.store.transaction() as connection:
+                note_doubt(connection, stream, references if stream.safe_by == "none" else [])
             self._put_off([plan.make[one][0] for one in references], reason, "in_doubt")
             return
         made = {one: r.key for one, r in results.items() if r.outcome is WriteOutcome.APPLIED and r.key}
-        refused = {one: r for one, r in results.items() if r.outcome is WriteOutcome.REFUSED}
+        refused = {
+            one: f"system {system} refuses: {r.reason}; correct it, then 'onevoice obligation resend'"
+            for one, r in results.items()
+            if r.outcome is WriteOutcome.REFUSED
+        }
         with self.store.transaction() as connection:
-            load_creations(connection, stream, references, lock=True)
+            noted = load_creations(connection, stream, references, lock=True)
+            for one in _had_before(connection, stream, made, noted):
+                ref = RecordRef(system, stream.name, made.pop(one))
+                refused[one] = f"system {system}: gives {ref}, which it had before; if they are one, say so in a review"
             note_made(connection, stream, made, datetime.now(UTC))
             forget(connection, stream, refused.keys())
-        for one, result in refused.items():
-            reason = f"system {system} refuses: {result.reason}; correct it, then 'onevoice obligation resend'"
+        for one, reason in refused.items():
             self._put_off([plan.make[one][0]], reason, "refused")
         for one in references:
             if one not in made and one not in refused:
@@ -302,7 +311,7 @@ class Creating:
             for ref, record in load_records(connection, present).items():
                 prepared = prepare_stored(record, self.catalog)
                 own = noted[refs[ref]]
-                if not marks[ref] and first_seen(record) >= own.begun_at and isinstance(prepared, Incoming):
+                if not marks[ref] and isinstance(prepared, Incoming):
                     marks[ref] = made_marks(stream.mapping, own.fields, record.payload or {}, record.sequence)
                     fresh[ref] = prepared
             save_marks(connection, {ref: marks[ref] for ref in fresh}, now)
@@ -349,6 +358,15 @@ class Creating:
 
     def _put_off(self, dues: Sequence[Due], reason: str, state: str) -> None:
         put_off(self.store, dues, reason, state, retry_seconds=self.retry_seconds)
+
+
+def _had_before(
+    connection: Connection, stream: Stream, made: Mapping[UUID, str], noted: Mapping[UUID, Noted]
+) -> list[UUID]:
+    """Return those for which the system gave a record of its own, such as the account of another with that address."""
+    refs = {one: RecordRef(stream.system, stream.name, key) for one, key in made.items()}
+    known = load_records(connection, set(refs.values()))
+    return [one for one, ref in refs.items() if ref in known and first_seen(known[ref]) < noted[one].begun_at]
 
 
 def _read_at(connection: Connection, stream: Stream) -> datetime | None:
