@@ -34,6 +34,9 @@ class Permission(StrEnum):
     UNKNOWN = "unknown"
 
 
+STRICTEST_FIRST = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+
+
 class Lane(StrEnum):
     """The two ways out of the hub; `suppression` alone writes consent and suppression fields."""
 

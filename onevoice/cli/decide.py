@@ -1,17 +1,25 @@
 """`onevoice decide`: what would be decided for a customer, and why every other offer is not made."""
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
 from onevoice.cli.customer import Reference
-from onevoice.cli.screen import BAD, done, note, out, print_json, table
+from onevoice.cli.screen import BAD, done, note, out, print_json, progress, table
 from onevoice.cli.setting import ConfigPath, Json, hub_of
 from onevoice.errors import RefusedError
 
 if TYPE_CHECKING:
     from onevoice.decisions.lift import Share
+    from onevoice.workers.decisions import Tried
+
+Channel = Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")]
+Department = Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")]
+Need = Annotated[str | None, typer.Option("--need", help="What the customer came for.")]
+Draft = Annotated[bool, typer.Option("--draft", help="By the files in rules/, not by the live rules.")]
 
 app = typer.Typer(name="decide", help="What is decided for a customer, and why.", no_args_is_help=True)
 
@@ -19,25 +27,88 @@ app = typer.Typer(name="decide", help="What is decided for a customer, and why."
 @app.command("try")
 def try_decision(
     reference: Reference,
-    kind: Annotated[str, typer.Option("--kind", help="offer, message or question.")] = "offer",
-    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")] = None,
-    department: Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="By the files in rules/, not by the live rules.")] = False,
+    kind: Annotated[str, typer.Option("--kind", help="offer, message, question or route.")] = "offer",
+    channel: Channel = None,
+    department: Department = None,
+    need: Need = None,
+    draft: Draft = False,
     as_json: Json = False,
     config: ConfigPath = None,
 ) -> None:
     """Decide for a customer by the rules that are live, keep nothing, and give a reason for every offer.
 
-    Example: onevoice decide try phone:+442079460000 --channel phone
+    Of kind route it says who would answer, and gives a reason for everybody who was passed over.
+
+    Example: onevoice decide try phone:+442079460000 --channel phone --kind route --need billing
     """
     from onevoice.workers.customers import open_customers
 
     with hub_of(config) as hub:
-        tried = open_customers(hub).decide(reference, kind=kind, channel=channel, department=department, draft=draft)
+        tried = open_customers(hub).decide(
+            reference, kind=kind, channel=channel, department=department, need=need, draft=draft
+        )
     if as_json:
         print_json(tried)
         return
     note(f"rules {tried.version}; " + ", ".join(f"{name} {value}" for name, value in tried.facts.items()) + "\n")
+    if tried.route is not None:
+        _print_route(tried.route.trace())
+    else:
+        _print_offers(tried)
+    for name in tried.failed:
+        out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
+
+
+@app.command("list")
+def decide_list(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="One customer a line: an id, rec:…, phone:+… or email:…")
+    ],
+    to: Annotated[Path, typer.Option("--to", metavar="CSV", help="Where to write what each would be given.")],
+    kind: Annotated[str, typer.Option("--kind", help="offer, message, question or route.")] = "offer",
+    channel: Channel = None,
+    department: Department = None,
+    draft: Draft = False,
+    config: ConfigPath = None,
+) -> None:
+    """Decide for every customer of a list as if they came now, and keep nothing: what other rules would bring.
+
+    Example: onevoice decide list customers.txt --channel web --draft --to given.csv
+    """
+    from onevoice.errors import ConfigurationError
+    from onevoice.workers.customers import open_customers
+
+    decided = refused = 0
+    try:
+        with hub_of(config) as hub, file.open(encoding="utf-8") as lines, to.open("w", newline="") as target:
+            references = (line.strip() for line in lines if line.strip())
+            writer = csv.writer(target)
+            writer.writerow(["reference", "given", "score", "not_decided"])
+            tried_all = open_customers(hub).decide_all(
+                references, kind=kind, channel=channel, department=department, draft=draft
+            )
+            with progress(file.name) as advance:
+                for reference, tried in tried_all:
+                    if isinstance(tried, RefusedError):
+                        refused += 1
+                        writer.writerow([reference, "", "", str(tried)])
+                    else:
+                        decided += 1
+                        writer.writerow([reference, *_given(tried), ""])
+                    advance(1)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read, or {to} written ({type(error).__name__})") from None
+    done(f"{decided:,} decided, {refused:,} not: {to}")
+
+
+def _given(tried: "Tried") -> tuple[str, str]:
+    """What was given and how it scored, the best first; of a route, who answers."""
+    if tried.route is not None:
+        return tried.route.to, ""
+    return " ".join(one.offer for one in tried.chosen), " ".join(f"{one.score:.4g}" for one in tried.chosen)
+
+
+def _print_offers(tried: "Tried") -> None:
     rows = [
         (
             one.offer,
@@ -52,38 +123,6 @@ def try_decision(
     table(["given", "score#", "propensity#", "weight#", "worth#", "because"], rows)
     out.print()
     table(["not given", "reason", ""], tried.rejected)
-    for name in tried.failed:
-        out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
-
-
-@app.command("route")
-def route(
-    reference: Reference,
-    channel: Annotated[str | None, typer.Option("--channel", help="Channel of the moment: phone, web, …")] = None,
-    department: Annotated[str | None, typer.Option("--department", help="Which part of the company asks.")] = None,
-    need: Annotated[str | None, typer.Option("--need", help="What the customer came for.")] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="By the files in rules/, not by the live rules.")] = False,
-    as_json: Json = False,
-    config: ConfigPath = None,
-) -> None:
-    """Say who would answer a customer now, keep nothing, and give a reason for everybody who was passed over.
-
-    Example: onevoice decide route phone:+442079460000 --channel phone --need billing
-    """
-    from onevoice.workers.customers import open_customers
-
-    with hub_of(config) as hub:
-        tried = open_customers(hub).decide(
-            reference, kind="route", channel=channel, department=department, need=need, draft=draft
-        )
-    if as_json:
-        print_json(tried)
-        return
-    note(f"rules {tried.version}; " + ", ".join(f"{name} {value}" for name, value in tried.facts.items()) + "\n")
-    if tried.route is not None:
-        _print_route(tried.route.trace())
-    for name in tried.failed:
-        out.print(f"raised, and so is out: {name}", style=BAD, markup=False)
 
 
 @app.command("explain")

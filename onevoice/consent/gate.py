@@ -21,7 +21,7 @@ from onevoice.consent.question import (
     points_on_channel,
 )
 from onevoice.consent.rules import ADVERTISING, ConsentRules, Reason
-from onevoice.messages import ANY, Act, Permission, RecordRef
+from onevoice.messages import ANY, STRICTEST_FIRST, Act, Permission, RecordRef
 
 PROHIBITING = frozenset({"withdrawal", "objection", "prohibition"})
 FACTS = frozenset({"everything", "all_but_legal", "marketing_calls"})
@@ -78,8 +78,7 @@ class Gate:
         if not points:
             return self._verdict(holding, asked)
         verdicts = [self._verdict(holding, replace(asked, point=point)) for point in points]
-        order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
-        return min(verdicts, key=lambda verdict: order.index(verdict.permission))
+        return min(verdicts, key=lambda verdict: STRICTEST_FIRST.index(verdict.permission))
 
     def may_contact(self, holding: Holding, asked: Question) -> Answer:
         """Return whether to contact one customer, with every reason."""
@@ -239,10 +238,9 @@ class Gate:
 def strictest(answers: Collection[Answer]) -> Answer:
     """Return several answers to one question as one: no, if one of them is no, with the reasons of all that are."""
     refusals = [answer for answer in answers if not answer.allowed]
-    order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
     return Answer(
         allowed=not refusals,
-        permission=min((answer.permission for answer in answers), key=order.index),
+        permission=min((answer.permission for answer in answers), key=STRICTEST_FIRST.index),
         because=_unique([one for answer in refusals or answers for one in answer.because]),
     )
 

@@ -1,6 +1,8 @@
 """The customer's conversation: its timeline, its value, and the context for a touch point."""
 
 from onevoice.conversation.context import (
+    OPEN_CASES,
+    OPEN_ORDERS,
     Context,
     Known,
     Moment,
@@ -17,6 +19,8 @@ from onevoice.conversation.value import Valuation, Value, ValueRules
 __all__ = [
     "CONVERSATION",
     "LATEST",
+    "OPEN_CASES",
+    "OPEN_ORDERS",
     "Context",
     "Entry",
     "Known",

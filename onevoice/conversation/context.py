@@ -15,12 +15,11 @@ import orjson
 
 from onevoice.conversation.timeline import Entry
 from onevoice.conversation.value import Value
-from onevoice.messages import Act, Json, Permission
+from onevoice.messages import STRICTEST_FIRST, Act, Json, Permission
 
 LAST_INTERACTIONS = 10
-_OPEN_ORDERS = ("open", "paid")
-_OPEN_CASES = ("open", "escalated")
-_STRICT = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
+OPEN_ORDERS = frozenset({"open", "paid"})
+OPEN_CASES = frozenset({"open", "escalated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +186,7 @@ def strictest(permissions: Collection[PermissionNow]) -> list[PermissionNow]:
         grouped.setdefault((one.channel, one.purpose), []).append(one)
     found = []
     for (channel, purpose), some in sorted(grouped.items()):
-        strict = min((one.permission for one in some), key=_STRICT.index)
+        strict = min((one.permission for one in some), key=STRICTEST_FIRST.index)
         because = {act.id: act for one in some if one.permission is strict for act in one.because}
         found.append(
             PermissionNow(
@@ -226,12 +225,12 @@ def _told(entry: Entry) -> Json:
 
 
 def _is_open_order(entry: Entry) -> bool:
-    return entry.type == "order" and entry.details.get("status") in _OPEN_ORDERS
+    return entry.type == "order" and entry.details.get("status") in OPEN_ORDERS
 
 
 def _is_open_case(entry: Entry) -> bool:
     details = entry.details
-    return entry.type == "interaction" and details.get("kind") == "case" and details.get("outcome") in _OPEN_CASES
+    return entry.type == "interaction" and details.get("kind") == "case" and details.get("outcome") in OPEN_CASES
 
 
 def _permissions(permissions: Sequence[PermissionNow]) -> Json:

@@ -49,6 +49,20 @@ def test_decision_is_tried_with_a_reason_for_every_offer(walked: Project) -> Non
     }
     assert "kind is one of" in walked.run("decide", "try", ANN_ID, "--kind", "gift", code=1)
     assert not personal(walked.run("decide", "try", ANN_ID))
+    assert "help_pages" in walked.run("decide", "try", ANN_ID, "--kind", "route", "--need", "password")
+
+
+def test_a_list_is_decided_at_once_and_says_who_was_not(walked: Project) -> None:
+    names, given = walked.folder / "names.txt", walked.folder / "given.csv"
+    names.write_text(f"{ANN_ID}\nnonsense\n\n")
+    for more in ((), ("--draft",)):
+        assert "1 decided, 1 not" in walked.run(
+            "decide", "list", str(names), "--channel", "web", *more, "--to", str(given)
+        )
+        header, ann, nonsense = given.read_text().splitlines()
+        assert header == "reference,given,score,not_decided"
+        assert ann.startswith(f"{ANN_ID},first_order,")
+        assert nonsense.startswith("nonsense,,,customer reference not understood")
 
 
 def test_sync_and_reconcile_tell_counts(walked: Project) -> None:

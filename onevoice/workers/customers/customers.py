@@ -4,7 +4,7 @@ Takes references as people write them; joins the rooms. The one rule: reading ch
 in one transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -213,7 +213,35 @@ class Customers:
         moment = Moment(now=datetime.now(UTC), channel=channel, department=department, need=need)
         with self.store.reading() as connection:
             drafted = self.rulebook.drafted(connection) if draft else None
-            here = self.here(connection, reference, moment, drafted)
+            return self._tried(connection, reference, moment, kind, drafted)
+
+    def decide_all(
+        self,
+        references: Iterable[str],
+        *,
+        kind: str = "offer",
+        channel: str | None = None,
+        department: str | None = None,
+        draft: bool = False,
+    ) -> Iterator[tuple[str, Tried | RefusedError]]:
+        """Yield for each reference what `decide` answers, or why it does not; all at one moment, and nothing is kept.
+
+        Raises:
+            ConfigurationError: the draft does not lint.
+        """
+        moment = Moment(now=datetime.now(UTC), channel=channel, department=department)
+        with self.store.reading() as connection:
+            drafted = self.rulebook.drafted(connection) if draft else None
+            for reference in references:
+                try:
+                    yield reference, self._tried(connection, reference, moment, kind, drafted)
+                except RefusedError as error:
+                    yield reference, error
+
+    def _tried(
+        self, connection: Connection, reference: str, moment: Moment, kind: str, drafted: Decider | None
+    ) -> Tried:
+        here = self.here(connection, reference, moment, drafted)
         decider = drafted or here.deciders.live
         return tried(decider, question(decider, here.situation, moment.now, kind=kind))
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from onevoice.consent import Gate
 from onevoice.mapping.paths import flatten
-from onevoice.messages import Permission
+from onevoice.messages import STRICTEST_FIRST, Permission
 from onevoice.workers.customers.permission import holding_of, point_permissions
 from onevoice.workers.customers.view import load_view
 
@@ -90,5 +90,4 @@ def compare_standings(one: Standing, other: Standing, after: Standing) -> MergeP
 def _before(key: tuple[str | None, str, str], one: Standing, other: Standing) -> Permission | None:
     """The permission at that point as it was; the stricter where both had the point."""
     found = [side.permissions[key] for side in (one, other) if key in side.permissions]
-    order = (Permission.DENIED, Permission.UNKNOWN, Permission.ALLOWED)
-    return min(found, key=order.index, default=None)
+    return min(found, key=STRICTEST_FIRST.index, default=None)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from onevoice.consent.dealings import country_of
-from onevoice.conversation import Entry, Moment, Value
+from onevoice.conversation import OPEN_CASES, OPEN_ORDERS, Entry, Moment, Value
 from onevoice.messages import ANY, Act, Json
 
 
@@ -35,8 +35,6 @@ class Situation:
 
 
 ANSWERED, THREAD_END = "answered", "thread_end"
-_OPEN_ORDERS = ("open", "paid")
-_OPEN_CASES = ("open", "escalated")
 _MONTH, _INSIGHT = timedelta(days=30), timedelta(days=90)
 
 
@@ -73,8 +71,8 @@ def customer_facts(
         "days_since_order": (now - value.last_order_at).days if value.last_order_at else None,
         "language": golden.get("language"),
         "country": country_of(golden.get("addresses")),
-        "open_orders": sum(e.type == "order" and e.details.get("status") in _OPEN_ORDERS for e in entries),
-        "open_cases": sum(case.get("outcome") in _OPEN_CASES for case in cases),
+        "open_orders": sum(e.type == "order" and e.details.get("status") in OPEN_ORDERS for e in entries),
+        "open_cases": sum(case.get("outcome") in OPEN_CASES for case in cases),
         "escalated": any(case.get("outcome") == "escalated" for case in cases),
         "complained": any(e.details.get("kind") == "complaint" and now - e.time <= _MONTH for e in said),
         "collection": any(e.details.get("kind") == "collection" and e.details.get("outcome") == "open" for e in said),
