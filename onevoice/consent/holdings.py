@@ -13,7 +13,7 @@ from onevoice.consent.question import Contacted, Holding, points_said_of
 from onevoice.consent.registers import listed_acts
 from onevoice.messages import Act, RecordRef
 from onevoice.store import among, rows_by_keys
-from onevoice.store.members import IS_POINT, MEMBER, POINT, POINTS, holders
+from onevoice.store.members import IS_POINT, MEMBER, POINT, POINTS, holders, looked_up
 from onevoice.store.tables import act, judgement, pair, record_key, register_load, source_record
 
 _ANCHOR = ("anchor_system", "anchor_stream", "anchor_key")
@@ -22,7 +22,9 @@ THREAD_END = "thread_end"
 
 _CURRENT = act.c.superseded_at.is_(None)
 _SAID_AT_POINTS = (
-    select(act.c.anchor_point).where(act.c.anchor_point.in_(POINTS), act.c.anchor_key.is_(None), _CURRENT).distinct()
+    select(act.c.anchor_point)
+    .where(looked_up(act.c.anchor_point, POINTS), act.c.anchor_key.is_(None), _CURRENT)
+    .distinct()
 )
 _ONE, _OTHER = source_record.alias("one"), source_record.alias("other")
 _TRUSTED = (
@@ -46,10 +48,10 @@ HOLDING: Mapping[str, Select[Any]] = {
         & (act.c.anchor_key == MEMBER.c.key),
     )
     .where(_CURRENT),
-    "acts_at_points": select(act).where(act.c.anchor_point.in_(POINTS), _CURRENT),
+    "acts_at_points": select(act).where(looked_up(act.c.anchor_point, POINTS), _CURRENT),
     "holders": select(record_key.c.key, source_record.c.customer_id)
     .join_from(record_key, source_record, source_record.c.id == record_key.c.record_id)
-    .where(record_key.c.key.in_(_SAID_AT_POINTS), source_record.c.customer_id.is_not(None)),
+    .where(looked_up(record_key.c.key, _SAID_AT_POINTS), source_record.c.customer_id.is_not(None)),
     "judged": select(judgement)
     .join_from(
         MEMBER,
@@ -59,7 +61,7 @@ HOLDING: Mapping[str, Select[Any]] = {
         & (judgement.c.a_key == MEMBER.c.key),
     )
     .where(judgement.c.verdict == "same", judgement.c.retracted_at.is_(None)),
-    "trusted": _TRUSTED.where(pair.c.a.in_(select(MEMBER.c.id))),
+    "trusted": _TRUSTED.where(looked_up(pair.c.a, select(MEMBER.c.id))),
     "registers": select(register_load.c.register),
 }
 """What the holding of one customer is made of, to be gathered with other parts; see `holding_from`."""

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast,
 
 from onevoice.errors import RefusedError
 from onevoice.messages import Act, Json, RecordRef
-from onevoice.store.members import MEMBER, POINTS
+from onevoice.store.members import MEMBER, POINTS, looked_up
 from onevoice.store.tables import source_record
 
 _TYPES = ("interaction", "order")
@@ -47,7 +47,7 @@ CONVERSATION: Mapping[str, Select[Any]] = {
     .order_by(*_NEWEST)
     .limit(LATEST),
     "told_at_points": select(*_TOLD)
-    .where(source_record.c.point.in_(POINTS), *_IS_TOLD, _concerns(select(MEMBER.c.id)))
+    .where(looked_up(source_record.c.point, POINTS), *_IS_TOLD, _concerns(select(MEMBER.c.id)))
     .order_by(*_NEWEST)
     .limit(LATEST),
     "orders": select(source_record.c.canonical)

@@ -25,9 +25,9 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    or_,
     select,
     text,
-    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSON
@@ -38,15 +38,17 @@ from onevoice.decisions.offer import Budget
 from onevoice.decisions.outcome import standing
 from onevoice.decisions.propensity import NOTHING_SHOWN, Cell, Snapshot
 from onevoice.store import insert_new, rows_by_keys, upsert
-from onevoice.store.members import POINTS, REFERENCES
+from onevoice.store.members import POINTS, REFERENCES, looked_up
 from onevoice.store.tables import budget as budget_table
 from onevoice.store.tables import decision, offer_use, outcome, propensity_snapshot
 
 _SCALE = 10_000
 _USE = [offer_use.c[name] for name in ("offer", "at", "state", "expires_at")]
-USES: Select[Any] = select(*_USE).where(offer_use.c.anchor.in_(union_all(REFERENCES, POINTS)))
+USES: Select[Any] = select(*_USE).where(
+    or_(looked_up(offer_use.c.anchor, REFERENCES), looked_up(offer_use.c.anchor, POINTS))
+)
 """What was given to one customer, to be gathered with other parts; see `given_from`."""
-TURNS: Select[Any] = select(func.max(decision.c.turn).label("latest")).where(decision.c.anchor.in_(REFERENCES))
+TURNS: Select[Any] = select(func.max(decision.c.turn).label("latest")).where(looked_up(decision.c.anchor, REFERENCES))
 """The turn of the latest decision for one customer, to be gathered with other parts."""
 
 

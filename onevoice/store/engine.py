@@ -152,8 +152,10 @@ def open_store(url: str, *, pool_size: int = POOL_SIZE) -> Store:
         return Store(_open_sqlite(url))
     if backend == "postgresql":
         waiting = f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s"
-        # A plan that is kept from the first time on must hold for tables that were empty then: always by an index.
-        kept = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+        # A plan that is kept from the first time on must hold for tables that were empty then: always by an index,
+        # row after row, as for one customer is best however large they grow.
+        off = " ".join(f"-c {name}=off" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"))
+        kept = f"-c plan_cache_mode=force_generic_plan {off}"
         planned = {"options": kept, "prepare_threshold": 0}
         return Store(
             engine=_open_postgresql(url, pool_size, {"options": waiting}, max_overflow=pool_size, driver=DRIVER),

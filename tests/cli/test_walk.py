@@ -62,7 +62,7 @@ def test_a_list_is_decided_at_once_and_says_who_was_not(walked: Project) -> None
         header, ann, nonsense = given.read_text().splitlines()
         assert header == "reference,given,score,not_decided"
         assert ann.startswith(f"{ANN_ID},first_order,")
-        assert nonsense.startswith("nonsense,,,customer reference not understood")
+        assert nonsense.startswith('nonsense,,,"customer reference not understood')
 
 
 def test_sync_and_reconcile_tell_counts(walked: Project) -> None:
