@@ -34,7 +34,7 @@ def _any(element: _LookedUp, compiler: Any, **options: Any) -> str:
 
 
 def looked_up(key: ColumnElement[Any], keys: Select[Any]) -> ColumnElement[bool]:
-    """Return the condition that a key is one of a few that a select gives; PostgreSQL looks each of them up by its index.
+    """Return the condition that a key is one of a few that a select gives; PostgreSQL looks each up by its index.
 
     As `in` it might go through the whole index instead, which it finds cheap where the table is still small.
     """
