@@ -4,8 +4,9 @@ It shares no code with the hub: sqlite3, psycopg and SQL alone. It takes the sta
 
 - lost: a record in a system that the hub has not, or has in an older version; a "do not call" whose number the loaded
   list of the call centre lacks; an interaction that nobody was told of;
-- twice: a wish not to be called that the hub holds more than once, an entry that stands twice on the loaded list, an
-  interaction that was told twice as another event (the hub's own table keeps it from holding a record twice);
+- twice: a customer who was made in a system more than once; a wish not to be called that the hub holds more than once,
+  an entry that stands twice on the loaded list, an interaction that was told twice as another event (the hub's own
+  table keeps it from holding a record twice);
 - stuck: what is still owed or waits in quarantine when the time to settle is over.
 
 The ERP's version is an address, the call centre's records never change. It cannot see an identical write that went out
@@ -65,6 +66,7 @@ def check(company: Path, erp: str, hub: str, told: Sequence[Event]) -> Verdict:
         verdict.lost += [f"list entry of {entry}" for entry in _unlisted(company)]
         verdict.twice += [" ".join(map(str, row)) for row in _rows(connection, DOUBLED)]
         verdict.twice += _listed_twice(company)
+        verdict.twice += _made_twice(company, erp)
         records = [data["record"] for kind, data in told if kind == RECORDED]
         heard = Counter(f"{one['system']} {one['stream']} {one['key']}" for one in records)
         spoken = [" ".join(row) for row in _rows(connection, SPOKEN)]
@@ -82,6 +84,11 @@ KNOWN = """
 """
 RECORDED = "onevoice.interaction.recorded.v1"
 SPOKEN = "select system, stream, key from source_record where type = 'interaction' and not deleted"
+CONTACTS = """
+    select json_extract(body, '$.Email') from record
+    where object = 'Contact' and json_extract(body, '$.Email') like '%@newcomers.example'
+"""
+DEBTORS = "select email from customers where email like '%@newcomers.example'"
 DOUBLED = """
     select source_system, source_stream, source_key, count(*) from act
     where superseded_at is null and source_stream = 'do_not_call'
@@ -123,6 +130,14 @@ def _unlisted(company: Path) -> list[str]:
 def _listed_twice(company: Path) -> list[str]:
     rows = _read(company / "callcentre" / "callcentre.sqlite", "select channel, point, purpose from suppression")
     return [f"list entry {channel} {purpose}" for (channel, _, purpose), n in Counter(rows).items() if n > 1]
+
+
+def _made_twice(company: Path, erp: str) -> list[str]:
+    """Newcomers have an address that nobody else has, and are in no system but the shop until they are made there."""
+    made = [("crm", row[0]) for row in _read(company / "crm" / "crm.sqlite", CONTACTS)]
+    with psycopg.connect(erp) as connection:
+        made += [("erp", row[0]) for row in _rows(connection, DEBTORS)]
+    return [f"{system} customer made {times} times" for (system, _), times in Counter(made).items() if times > 1]
 
 
 def _read(file: Path, statement: str) -> list[tuple[Any, ...]]:

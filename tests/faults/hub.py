@@ -16,7 +16,8 @@ from onevoice.cli import main
 from onevoice.store import Lease
 from onevoice.workers.ingest import batch
 
-GUARDS = ("inbox", "lock")
+GUARDS = {"inbox": "lost", "lock": "twice"}
+"""Guard -> what the checker counts at the latest when it is off."""
 
 
 def switch_off(guard: str) -> None:

@@ -5,6 +5,7 @@ The last is the trouble that matters: the other side has done what it was asked,
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
@@ -12,7 +13,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-TROUBLES = ("cut", "mute", "slow")
+TROUBLES = ("cut", "mute", "slow", "flaky")
+LOST = 0.5
+"""Share of answers that a flaky line loses."""
 SLOW_SECONDS = 0.4
 _CHUNK = 65536
 
@@ -45,7 +48,7 @@ class Line:
         self._hang_up()
 
     def fail(self, trouble: str) -> None:
-        """Let it be in trouble: `cut` ends and refuses all, `mute` loses answers, `slow` holds them up."""
+        """Let it be in trouble: `cut` refuses all, `mute` loses answers, `flaky` half of them, `slow` holds them up."""
         assert trouble in TROUBLES
         self._trouble = trouble
         if trouble == "cut":
@@ -82,11 +85,14 @@ class Line:
 
     def _answer(self, far: socket.socket, near: socket.socket) -> None:
         with suppress(OSError):
-            while (data := far.recv(_CHUNK)) and self._trouble != "mute":
+            while (data := far.recv(_CHUNK)) and not self._is_lost():
                 if self._trouble == "slow":
                     time.sleep(SLOW_SECONDS)
                 near.sendall(data)
         self._close(near, far)
+
+    def _is_lost(self) -> bool:
+        return self._trouble == "mute" or (self._trouble == "flaky" and random.random() < LOST)
 
     def _hang_up(self) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 import time
@@ -36,11 +37,14 @@ CARRIERS = {"broker": "rabbit", "database": "postgres"}
 SYSTEMS = ("crm", "shop", "callcentre")
 LINES = {"crm line": "crm", "erp line": "erp", "shop line": "shop"}
 VICTIMS = (*HUB, *CARRIERS, *SYSTEMS, *LINES)
+MADE_IN = ("sample_crm/Contact", "sample_erp/customers", "sample_shop/customers")
 DOWN_SECONDS = 1.5
 FROZEN = 0.2
 """Share of a hub's part that stops and goes on, instead of being killed: what it held has passed to others by then."""
 FROZEN_SECONDS = (5.0, 25.0)
 TROUBLE_SECONDS = (0.5, 3.0)
+FLAKY_SECONDS = (4.0, 8.0)
+"""Long enough for records to be asked for, made, and asked for again."""
 
 
 class Plant:
@@ -63,6 +67,7 @@ class Plant:
         try:
             self.stack.start_systems()
             self._put_lines_between()
+            self._let_everybody_be_made()
             self.stack.onevoice("db", "upgrade")
             self.stack.onevoice("init")
             self.post = self._exit.enter_context(Post(self.stack.servers["rabbit"].url(), self._seed))
@@ -86,7 +91,7 @@ class Plant:
         if victim in self._lines:
             trouble = chance.choice(TROUBLES)
             self._lines[victim].fail(trouble)
-            time.sleep(chance.uniform(*TROUBLE_SECONDS))
+            time.sleep(chance.uniform(*(FLAKY_SECONDS if trouble == "flaky" else TROUBLE_SECONDS)))
             self._lines[victim].mend()
             return trouble
         if victim in HUB and chance.random() < FROZEN:
@@ -133,6 +138,19 @@ class Plant:
             ),
             leash=True,
         )
+
+    def _let_everybody_be_made(self) -> None:
+        """Give the hub a project of its own, by whose mappings each system gets the customers that it lacks."""
+        root = self.stack.directory / "project"
+        root.mkdir()
+        for folder in ("connectors", "schemas", "rules"):
+            (root / folder).symlink_to(PROJECT / folder)
+        shutil.copytree(PROJECT / "mappings", root / "mappings")
+        for name in MADE_IN:
+            file = root / "mappings" / f"{name}.yaml"
+            file.write_text(file.read_text().replace("writable: true\n", "writable: true\ncreate: all\n", 1))
+        config = self.stack.config.read_text()
+        self.stack.config.write_text(config.replace(f'root = "{PROJECT}"', f'root = "{root}"'))
 
     def _put_lines_between(self) -> None:
         """Let the hub reach the systems over lines that can fail."""

@@ -20,8 +20,9 @@ SYSTEMS = {
         "insert into record values ('customers', 7, 'v2')",
     ),
     "crm/crm.sqlite": (
-        "create table record (object, id, modstamp)",
-        "insert into record values ('Contact', '003A', 'v1')",
+        "create table record (object, id, modstamp, body)",
+        "insert into record values ('Contact', '003A', 'v1', '{}')",
+        """insert into record values ('Contact', '003B', 'v1', '{"Email": "ada.1@newcomers.example"}')""",
     ),
     "callcentre/callcentre.sqlite": (
         "create table record (stream, key, channel, point)",
@@ -40,6 +41,7 @@ STORE = (
     "create table customers (customer_no text, email text)",
     "insert into customers values ('K1', 'a@example.com')",
     "insert into source_record values ('shop', 'customers', '7', 'v2', '{}'), ('crm', 'Contact', '003A', 'v1', '{}')",
+    "insert into source_record values ('crm', 'Contact', '003B', 'v1', '{}')",
     "insert into source_record values ('callcentre', 'do_not_call', 'D1', 'x', '{}')",
     "insert into source_record values ('shop', 'orders', '5', 'x', '{}', 'interaction')",
     """insert into source_record values ('erp', 'customers', 'K1', 'x', '{"email": "a@example.com"}')""",
@@ -84,7 +86,7 @@ def stores(tmp_path: Path, pg_url: str) -> Stores:
     return made
 
 
-SHOP, CENTRE = "shop/shop.sqlite", "callcentre/callcentre.sqlite"
+SHOP, CRM, CENTRE = "shop/shop.sqlite", "crm/crm.sqlite", "callcentre/callcentre.sqlite"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,18 @@ SHOP, CENTRE = "shop/shop.sqlite", "callcentre/callcentre.sqlite"
         (lambda s: s.file(CENTRE, "delete from suppression"), "lost=1 twice=0 stuck=0"),
         (lambda s: s.store("insert into act select * from act"), "lost=0 twice=1 stuck=0"),
         (lambda s: s.file(CENTRE, "insert into suppression select * from suppression"), "lost=0 twice=1 stuck=0"),
+        (
+            lambda s: s.file(CRM, "update record set body = (select body from record where id = '003B')"),
+            "lost=0 twice=1 stuck=0",
+        ),
+        (
+            lambda s: s.store(
+                "insert into customers select 'K' || n, 'ada.1@newcomers.example' from generate_series(2, 3) n",
+                """insert into source_record select 'erp', 'customers', customer_no, 'x',
+                          jsonb_build_object('email', email) from customers where customer_no <> 'K1'""",
+            ),
+            "lost=0 twice=1 stuck=0",
+        ),
         (lambda s: s.told.clear(), "lost=1 twice=0 stuck=0"),
         (lambda s: s.tell("onevoice.interaction.recorded.v1"), "lost=0 twice=1 stuck=0"),
         (lambda s: s.store("update obligation set state = 'sent'"), "lost=0 twice=0 stuck=1"),

@@ -1,4 +1,4 @@
-"""What happens in the company while it is shot at: customers edit their accounts, order, call, and want no calls.
+"""What happens in the company while it is shot at: customers come, edit their accounts, order, call, and want no calls.
 
 Everything goes through the systems' own doors for people. What a door took is in that system's own store, from which
 the checker reads it; a request into a system that is down simply did not happen.
@@ -17,6 +17,8 @@ from samples.company import Company
 from samples.population import Population
 
 PAUSE_SECONDS = 0.25
+GIVEN = ("Ada", "Bela", "Cyril", "Dora", "Egon", "Flora", "Gerda", "Hugo", "Ines", "Jonas")
+FAMILY = ("Ash", "Brook", "Cliff", "Dale", "Elder", "Ford", "Grove", "Hill", "Inch", "Knoll")
 
 
 class Traffic:
@@ -53,11 +55,22 @@ class Traffic:
             (
                 ("shop", f"/storefront/customers/{account}", {"email": f"moved{number}@example.com"}),
                 ("shop", f"/storefront/customers/{account}/orders", {}),
+                *(("shop", "/storefront/customers", self._newcomer(number)),) * 3,
                 ("callcentre", "/desktop/calls", {"number": f"+447400{number:06}", "kind": "call"}),
                 ("callcentre", "/desktop/do-not-call", {"number": f"+447400{number:06}"}),
             )
         )
         self._post(session, f"{self._company.urls[system]}{path}", body)
+
+    def _newcomer(self, number: int) -> dict[str, Any]:
+        """Somebody like nobody else, whom the other systems lack."""
+        given, family = (self._chance.choice(some) for some in (GIVEN, FAMILY))
+        return {
+            "first_name": given,
+            "last_name": f"{family}{FAMILY[number % len(FAMILY)].lower()}",
+            "birth_date": f"{1940 + number % 60}-{number % 12 + 1:02}-{number % 28 + 1:02}",
+            "email": f"{given}.{number}@newcomers.example".lower(),
+        }
 
     def _post(self, session: requests.Session, url: str, body: dict[str, Any]) -> None:
         try:
