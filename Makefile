@@ -78,7 +78,11 @@ down: setup ## End what `make up` started
 
 .PHONY: test
 test: setup servers ## Run the unit and integration tests on private servers
-	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/browser --ignore=tests/systems --ignore=tests/cluster $(PARALLEL) $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests --ignore=tests/airflow --ignore=tests/browser --ignore=tests/systems --ignore=tests/cluster --ignore=tests/laws $(PARALLEL) $(PYTEST_ARGS)
+
+.PHONY: test-laws
+test-laws: setup servers ## Hold the laws of identity in a thousand examples each, in interleavings, and against mutants
+	.venv/bin/python -m pytest tests/laws tests/workers/test_unmerge_story.py -n 2 $(PYTEST_ARGS)
 
 .PHONY: test-airflow
 test-airflow: .venv-airflow/.stamp servers ## Check and run the DAGs under a real Airflow (.venv-airflow)

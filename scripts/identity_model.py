@@ -43,7 +43,7 @@ CHANCES: dict[str, dict[str, tuple[float, float, float]]] = {
     "middle": {"exact": (0.85, 0.01, 0.04), "initial": (0.85, 0.08, 0.12), "different": (0.06, 0.9, 0.85)},
     "suffix": {"same": (0.9, 0.4, 0.2), "one": (0.1, 0.2, 0.5), "different": (0.0004, 0.5, 0.8)},
     "birth": {
-        "exact": (0.93, 0.00005, 0.012),  # of relatives: three times as often as twins are, who must not become one
+        "exact": (0.93, 0.00005, 0.013),  # of relatives: three times as often as twins are, who must not become one
         "swapped": (0.015, 0.00005, 0.0005),
         "typo": (0.03, 0.001, 0.003),
         "part": (0.015, 0.006, 0.01),
@@ -70,10 +70,10 @@ CHANCES: dict[str, dict[str, tuple[float, float, float]]] = {
         "different": (0.6, 0.98, 0.7),
     },
     "address": {
-        "same": (0.6, 0.0012, 0.6),
-        "similar": (0.2, 0.002, 0.2),
-        "street": (0.05, 0.005, 0.05),
-        "postal": (0.05, 0.006, 0.05),
+        "same": (0.6, 0.0001, 0.6),
+        "similar": (0.2, 0.0002, 0.2),
+        "street": (0.05, 0.001, 0.05),
+        "postal": (0.05, 0.002, 0.05),
         "city": (0.1, 0.08, 0.1),
         "different": (0.3, 0.95, 0.35),
     },

@@ -6,11 +6,13 @@ from onevoice.identity.cluster import Edge, JudgedPair, Limits, Member, group
 from onevoice.identity.explain import EvidenceRow, explain_pair
 from onevoice.identity.judge import contradiction
 from onevoice.identity.model import TRAINED, Chances, Evidence, Model, as_json
+from onevoice.identity.people import COUNTED, people_at
 from onevoice.identity.profile import Profile, contact_points, declared_ids, identity_hash, profile
-from onevoice.identity.score import PairScore, holders_of, score, weigh
+from onevoice.identity.score import PairScore, score, weigh
 from onevoice.identity.train import Training, train
 
 __all__ = [
+    "COUNTED",
     "TRAINED",
     "Chances",
     "Edge",
@@ -32,8 +34,8 @@ __all__ = [
     "explain_pair",
     "group",
     "group_all",
-    "holders_of",
     "identity_hash",
+    "people_at",
     "profile",
     "score",
     "train",

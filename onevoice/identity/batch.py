@@ -12,13 +12,12 @@ from typing import TypeAlias
 from onevoice.identity.block import block_keys
 from onevoice.identity.cluster import Edge, JudgedPair, Limits, Member, SortKey, group
 from onevoice.identity.model import Model
+from onevoice.identity.people import COUNTED, people_at
 from onevoice.identity.profile import Profile, declared_ids
-from onevoice.identity.score import PairScore, holders_of, score, weigh
+from onevoice.identity.score import PairScore, score, weigh
 
 Record: TypeAlias = SortKey
 Advance: TypeAlias = Callable[[int], None]
-
-_POINTS = ("email:", "phone:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +27,7 @@ class Grouping:
     Attributes:
         groups: the customers, singles included, ordered by their first record.
         pairs: every pair that links or needs a person, with its score; `a` < `b`.
-        holders: contact point -> people on it, where more than one record holds it.
+        holders: contact point or home -> people there, where more than one record holds it.
     """
 
     groups: list[frozenset[Record]]
@@ -104,9 +103,9 @@ def candidates(
 
 def _holders(seen: Sequence[Profile], blocks: Mapping[str, list[int]], model: Model) -> dict[str, int]:
     return {
-        key: holders_of([seen[number] for number in numbers], model) if len(numbers) <= model.cap else model.cap + 1
+        key: people_at(key, [seen[number] for number in numbers], model) if len(numbers) <= model.cap else model.cap + 1
         for key, numbers in blocks.items()
-        if key.startswith(_POINTS)
+        if key.startswith(COUNTED)
     }
 
 

@@ -7,7 +7,7 @@ point.
 """
 
 from onevoice.identity.normalise import unordered_date
-from onevoice.identity.profile import Place, Profile
+from onevoice.identity.profile import Profile
 
 _BEGINNING = 3  # letters of a name beside a date of birth
 
@@ -31,8 +31,9 @@ def _person_keys(seen: Profile) -> list[str]:
         beginnings = {name[:_BEGINNING] for name in (*roots, seen.family) if name}
         keys += [f"nb:{beginning}|{birth}" for beginning in sorted(beginnings)]
         keys += [f"pb:{place.postal}|{birth}" for place in seen.places if place.postal]
-    homes = [home for place in seen.places if (home := _home(place))]
-    keys += [f"ad:{home}" for home in homes]
+    keys += seen.homes
+    named = {name[:_BEGINNING] for name in (*roots, seen.family) if name}
+    keys += [f"st:{begin}|{place.landmark}" for place in seen.places if place.landmark for begin in sorted(named)]
     if seen.given and seen.family:
         # In order of letters, so that names which changed places meet as well.
         families = sorted(seen.family_roots)
@@ -42,13 +43,6 @@ def _person_keys(seen: Profile) -> list[str]:
                 f"np:{root}|{seen.family}|{place.postal}" for root in roots for place in seen.places if place.postal
             ]
     return keys
-
-
-def _home(place: Place) -> str:
-    """House number and beginning of the street, which survive most misspellings of either."""
-    if not place.numbers or not place.words:
-        return ""
-    return f"{place.numbers[0]}|{place.words[:4]}|{place.postal or place.city}"
 
 
 def _organisation_keys(seen: Profile) -> list[str]:

@@ -82,6 +82,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "city": "they share a town, not the street",
         "different": "the addresses differ",
     },
+    "home": {"alone": "nobody else is known at their home"},
     "relatives": {"possible": "relatives of one home would have as much in common"},
 }
 

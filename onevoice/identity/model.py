@@ -20,6 +20,8 @@ import orjson
 from onevoice.errors import ConfigurationError
 from onevoice.rules_file import Section, content_version, read_yaml
 
+METHOD = 2
+"""Counts up when the code sees other things in records: profiles, block keys, comparisons, the score."""
 SHIPPED = "shipped.json"
 TRAINED = "identity_model.json"
 """Chances that were learned: the shipped ones, and beside the settings a company's own in their place."""
@@ -103,6 +105,8 @@ class Marks:
         review: scores from here up to the link mark are for a person to decide.
         rare_name: two records with nothing in common but the name link from here on, and are apart below.
         relatives: what must speak for one person against two relatives of one home, to reach the link mark.
+        alone: what it speaks for one person that nobody else is known at the home that two records share.
+        namesakes: what speaks against two relatives of one given name whose births are less than a generation apart.
         bridge: mean over all pairs between two groups of several records each, from which a link joins them.
         veto: where the evidence against a shared trusted id sums up to less, a person decides.
     """
@@ -111,6 +115,8 @@ class Marks:
     review: float
     rare_name: float
     relatives: float
+    alone: float
+    namesakes: float
     bridge: float
     veto: float
 
@@ -120,7 +126,7 @@ class Model:
     """A loaded model with its settings.
 
     Attributes:
-        version: hash of the content of all files, and of the declared ids.
+        version: hash of the content of all files, of the declared ids and of the method.
         household_limit: a contact point with more people than one and up to this many is a household's.
         cap: a block key held by more records than this is not used.
         max_size: a customer of more records is taken apart by a higher link mark.
@@ -151,6 +157,7 @@ class Model:
     role_mailboxes: frozenset[str]
     public_mail_domains: frozenset[str]
     street_words: Mapping[str, str]
+    street_kinds: frozenset[str]
     legal_forms: frozenset[str]
 
     def with_chances(self, chances: Chances) -> Self:
@@ -179,9 +186,11 @@ class Model:
         shipped = Path(str(resources.files(__package__).joinpath(TRAINED)))
         chances = _read_chances(trained if trained.exists() else shipped)
         ids = {"trusted": sorted(trusted), "one_per_customer": sorted(one_per_customer)}
-        roots = _roots(short_forms)
+        roots, street_words = _roots(short_forms), words.text_map("street_words")
         model = cls(
-            version=content_version({"settings": settings, "model": content, "chances": as_json(chances), "ids": ids}),
+            version=content_version(
+                {"method": METHOD, "settings": settings, "model": content, "chances": as_json(chances), "ids": ids}
+            ),
             marks=Marks(**{name: marks.number(name) for name in Marks.__slots__}),
             household_limit=limits.count("household"),
             cap=limits.count("cap"),
@@ -199,7 +208,8 @@ class Model:
             placeholders=Placeholders(**{name: placeholders.texts(name) for name in Placeholders.__slots__}),
             role_mailboxes=words.texts("role_mailboxes"),
             public_mail_domains=words.texts("public_mail_domains"),
-            street_words=words.text_map("street_words"),
+            street_words=street_words,
+            street_kinds=frozenset(street_words.values()),
             legal_forms=words.texts("legal_forms"),
         )
         marks.demand(model.marks.review <= model.marks.link, "review", "a number not above marks.link")

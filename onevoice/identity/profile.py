@@ -18,17 +18,30 @@ from onevoice.messages import Json
 _ONE_DIGIT = re.compile(r"(\d)\1{6,}$")
 _FEWEST_DIGITS = 6
 _MOST_POINTS = 20
+_LANDMARK = 4  # letters
 _COMMON = 20.0  # bits; of a million people, one or more have such a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One folded address: the street's words apart from the numbers in it."""
+    """One folded address: the street's words apart from the numbers in it.
+
+    Attributes:
+        landmark: beginning of the longest word of the street that is no kind of street.
+    """
 
     words: str
     numbers: tuple[str, ...]
     postal: str
     city: str
+    landmark: str = ""
+
+    @property
+    def home(self) -> str:
+        """House number and beginning of the street, which survive most misspellings of either; blank without both."""
+        if not self.numbers or not self.words:
+            return ""
+        return f"ad:{self.numbers[0]}|{self.words[:4]}|{self.postal or self.city}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +55,7 @@ class Profile:
         known: `given` is a name known to be one, not a misspelling.
         common: so many people have this full name that records by the thousand may share it.
         family: family name in one word; `family_parts` are its words.
+        homes: block keys of those places that are a home.
     """
 
     type: str
@@ -65,6 +79,7 @@ class Profile:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
+    homes: tuple[str, ...] = ()
 
 
 def profile(canonical: Json, record_type: str, model: Model) -> Profile:
@@ -105,6 +120,7 @@ def profile(canonical: Json, record_type: str, model: Model) -> Profile:
         emails=emails,
         phones=phones,
         places=places,
+        homes=tuple(dict.fromkeys(place.home for place in places if place.home)),
     )
 
 
@@ -206,7 +222,13 @@ def _places(canonical: Json, model: Model) -> Iterable[Place]:
         folded.add((street, numbers, _code(row.get("postal_code"), model), _name(row.get("city"), model)))
     for street, numbers, postal, city in sorted(folded)[:_MOST_POINTS]:
         if street or numbers or postal:
-            yield Place(words=street, numbers=numbers, postal=postal, city=city)
+            landmark = _landmark(street, model)
+            yield Place(words=street, numbers=numbers, postal=postal, city=city, landmark=landmark)
+
+
+def _landmark(street: str, model: Model) -> str:
+    words = [word for word in street.split() if len(word) >= _LANDMARK and word not in model.street_kinds]
+    return min(words, key=lambda word: (-len(word), word))[:_LANDMARK] if words else ""
 
 
 def _street(row: Json, model: Model) -> list[str]:

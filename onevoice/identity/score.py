@@ -41,6 +41,7 @@ _COMPARISONS: Mapping[str, Mapping[str, Compare]] = {
     },
 }
 _NAME = frozenset({"given", "family", "middle", "suffix", "organisation"})
+_NAMESAKES = frozenset({"exact", "nickname", "similar"})
 _SAYS_SOMETHING = 1.0  # bits; living in one town alone does not
 # What relatives have in common, or what tells father and son: it raises the doubt that two records are of relatives.
 _OF_RELATIVES: Mapping[str, frozenset[str]] = {
@@ -51,6 +52,7 @@ _OF_RELATIVES: Mapping[str, frozenset[str]] = {
     "suffix": frozenset({"one", "different"}),
 }
 _LEAST = 0.001  # bits, of a weight and of a score
+_ONE_HOME = frozenset({"same", "similar", "street", "postal"})
 
 
 class PairScore(NamedTuple):
@@ -97,7 +99,7 @@ def score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int]) -> P
         a: one record; `score(a, b)` equals `score(b, a)`.
         b: the other one.
         model: weights and marks.
-        holders: contact point -> people holding it, as `holders_of` counts them; 1 where it is not named.
+        holders: counted key -> people there, as `people_at` counts them; 1 where it is not named.
 
     Raises:
         ValueError: the types differ; a person and an organisation are never compared.
@@ -149,17 +151,53 @@ def _score(a: Profile, b: Profile, model: Model, holders: Mapping[str, int], lea
         if total + ahead < least:
             return None
     if doubt:
-        excess = against_relatives + model.marks.link - model.marks.relatives - total
-        if excess < -_LEAST / 2:
-            line = Evidence(comparison="relatives", level="possible", weight=_thousandths(excess))
-            evidence.append(line)
-            total += line.weight
+        lines = _on_relatives(a, b, evidence, total, against_relatives, model, holders)
+        evidence += lines
+        total += sum(line.weight for line in lines)
     total = _thousandths(total)
     if trusted:
         outcome = "trusted" if against >= model.marks.veto else "review"
     else:
         outcome = _outcome(total, beyond_name, model)
     return PairScore(score=total, outcome=outcome, evidence=tuple(evidence))
+
+
+def _on_relatives(
+    a: Profile,
+    b: Profile,
+    evidence: Iterable[Evidence],
+    total: float,
+    against_relatives: float,
+    model: Model,
+    holders: Mapping[str, int],
+) -> list[Evidence]:
+    """What there is to say where two relatives may have as much in common: whether any are known, and the cut."""
+    lines: list[Evidence] = []
+    found = {line.comparison: line.level for line in evidence}
+    if _lives_alone(a, b, found, holders):
+        lines.append(Evidence(comparison="home", level="alone", weight=model.marks.alone))
+        total += model.marks.alone
+        against_relatives += model.marks.alone
+    if found.get("given") in _NAMESAKES:
+        unlike = (found.get("birth") == "different") + (found.get("family") == "different")
+        against_relatives += unlike * model.marks.namesakes
+    excess = against_relatives + model.marks.link - model.marks.relatives - total
+    if excess < -_LEAST / 2:
+        lines.append(Evidence(comparison="relatives", level="possible", weight=_thousandths(excess)))
+    return lines
+
+
+def _lives_alone(a: Profile, b: Profile, found: Mapping[str, str], holders: Mapping[str, int]) -> bool:
+    """Whether nobody else is known at their home, nor at a contact point that they share.
+
+    It says something only where births are known: they tell a family's records from those of one person.
+    """
+    one_home = found.get("address") in _ONE_HOME and (a.homes or b.homes)
+    if not one_home or "birth" not in found or found.get("suffix") in ("one", "different"):
+        return False
+    points = [f"email:{email}" for email in a.emails if email in b.emails]
+    points += [f"phone:{phone}" for phone in a.phones if phone in b.phones]
+    return all(holders.get(key, 1) <= 1 for key in (*a.homes, *b.homes, *points))
 
 
 @lru_cache(maxsize=64)
@@ -169,7 +207,7 @@ def _steps(model: Model, record_type: str) -> tuple[_Step, ...]:
         "family": max([*model.family_bits.values(), model.unknown_family]),
     }
     steps: list[_Step] = []
-    ahead = _LEAST
+    ahead = _LEAST + max(0.0, model.marks.alone)
     for comparison, function in reversed(tuple(_COMPARISONS[record_type].items())):
         weights = model.weights[comparison]
         levels = {level: _level(weight) for level, weight in weights.items()}
@@ -208,56 +246,6 @@ def _family_bits(a: Profile, b: Profile) -> float:
 def _thousandths(bits: float) -> float:
     """Round as `round(bits, 3)` does, in a quarter of the time; no sum of thousandths lies half-way between two."""
     return floor(bits * 1000 + 0.5) / 1000
-
-
-def holders_of(profiles: Iterable[Profile], model: Model) -> int:
-    """Count the people that the records on one contact point speak of.
-
-    Records count as one where the given name can be the same (short form, misspelling, initial) and no two dates of
-    birth differ; so one person in several systems is one holder. Organisations count by name. The count depends on the
-    set of records only, not on their order.
-    """
-    births: dict[str, set[str]] = {}
-    organisations: set[str] = set()
-    for seen in profiles:
-        if seen.type == "organisation":
-            organisations.add(seen.organisation)
-        else:
-            births.setdefault(seen.given, set()).update((seen.birth,) if seen.birth else ())
-    return len(organisations) + _people(births, model)
-
-
-def _people(births: dict[str, set[str]], model: Model) -> int:
-    whole = sorted(name for name in births if len(name) > 1)
-    initials = {name for name in births if len(name) == 1}
-    people = sum(not any(compare.fits_initial(initial, name, model) for name in whole) for initial in initials)
-    if not whole and not initials:
-        return _different(births.get("", ()))
-    while whole and people <= model.household_limit:
-        one_person = _names_of_one(whole, model)
-        whole = [name for name in whole if name not in one_person]
-        people += _different(set().union(*(births[name] for name in one_person)))
-    return people
-
-
-def _names_of_one(names: list[str], model: Model) -> set[str]:
-    """The first name, and all that can be the same person's over any chain of short forms and misspellings."""
-    found, reached = set[str](), {names[0]}
-    while reached:
-        found |= reached
-        reached = {
-            name for name in names if name not in found and any(compare.same_given(name, one, model) for one in reached)
-        }
-    return found
-
-
-def _different(births: Iterable[str]) -> int:
-    """How many people these dates of birth are of, one at least: a swapped or misspelt date is no other person's."""
-    distinct: list[str] = []
-    for birth in sorted(births):
-        if all(compare.compare_dates(birth, other) in ("different", "generation") for other in distinct):
-            distinct.append(birth)
-    return max(1, len(distinct))
 
 
 def _outcome(total: float, beyond_name: bool, model: Model) -> str:

@@ -48,6 +48,7 @@ _LOOKS_AT: Mapping[str, frozenset[str]] = {
     "nb": frozenset({"given", "family", "birth"}),
     "pb": frozenset({"address", "birth"}),
     "ad": frozenset({"address"}),
+    "st": frozenset({"given", "family", "address"}),
     "na": frozenset({"given", "family"}),
     "np": frozenset({"given", "family", "address"}),
     "dom": frozenset({"domain", "email"}),

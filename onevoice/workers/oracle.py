@@ -21,7 +21,7 @@ from onevoice.identity import (
     block_keys,
     contact_points,
     declared_ids,
-    holders_of,
+    people_at,
     profile,
     score,
 )
@@ -89,14 +89,14 @@ class _Scene:
 
 
 def _people(seen: dict[UUID, Profile], keys: dict[UUID, set[str]], held: Counter[str], model: Model) -> dict[str, int]:
-    """How many people hold each contact point; nobody's own where too many hold it."""
+    """How many people are at each contact point and home; nobody's own where too many hold it."""
     holders: dict[str, list[Profile]] = defaultdict(list)
     for i, own in keys.items():
         for key in own:
-            if key.startswith(("email:", "phone:")):
+            if key.startswith(("email:", "phone:", "ad:")):
                 holders[key].append(seen[i])
     return {
-        key: holders_of(found, model) if held[key] <= model.cap else model.cap + 1 for key, found in holders.items()
+        key: people_at(key, found, model) if held[key] <= model.cap else model.cap + 1 for key, found in holders.items()
     }
 
 

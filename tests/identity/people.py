@@ -42,8 +42,9 @@ def seen(canonical: dict[str, Any], record_type: str = "person") -> Profile:
 
 
 def judge(a: dict[str, Any], b: dict[str, Any], record_type: str = "person", **holders: int) -> PairScore:
-    """The score of two records; `holders` counts people on `email` and `phone` of the first one."""
+    """The score of two records; `holders` counts people on `email` and `phone` and in the `home` of the first one."""
     one, other = seen(a, record_type), seen(b, record_type)
     points = {f"email:{email}": holders.get("email", 1) for email in one.emails}
     points |= {f"phone:{phone}": holders.get("phone", 1) for phone in one.phones}
+    points |= {home: holders.get("home", 1) for home in one.homes}
     return score(one, other, shipped_model(), points)

@@ -7,7 +7,7 @@ from tests.identity.people import person, seen, shipped_model
 
 
 def test_every_level_has_words() -> None:
-    levels = {name: set(rows) for name, rows in LEVELS.items()} | {"relatives": {"possible"}}
+    levels = {name: set(rows) for name, rows in LEVELS.items()} | {"home": {"alone"}, "relatives": {"possible"}}
     assert {name: set(words) for name, words in WORDS.items()} == levels
 
 

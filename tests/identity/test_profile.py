@@ -1,6 +1,6 @@
 import pytest
 
-from onevoice.identity import block_keys, contact_points, holders_of, identity_hash
+from onevoice.identity import block_keys, contact_points, identity_hash, people_at
 from tests.identity.people import person, seen, shipped_model
 
 
@@ -97,7 +97,7 @@ def test_one_person_in_several_systems_is_one_holder() -> None:
         person("W.", "Marshall"),
         person("Wiliam", "Marshall", born="1974-08-03"),
     ]
-    assert holders_of([seen(record) for record in records], shipped_model()) == 1
+    assert people_at("email:", [seen(record) for record in records], shipped_model()) == 1
 
 
 def test_relatives_are_as_many_holders_as_they_are() -> None:
@@ -108,14 +108,31 @@ def test_relatives_are_as_many_holders_as_they_are() -> None:
         person("Marie", "Marshall"),
     ]
     profiles = [seen(record) for record in records]
-    assert holders_of(profiles, shipped_model()) == holders_of(profiles[::-1], shipped_model()) == 4
+    assert people_at("email:", profiles, shipped_model()) == people_at("email:", profiles[::-1], shipped_model()) == 4
 
 
 def test_nameless_records_are_one_holder() -> None:
-    assert holders_of([seen({}), seen({})], shipped_model()) == 1
+    assert people_at("email:", [seen({}), seen({})], shipped_model()) == 1
 
 
 def test_counting_a_switchboards_many_holders_stops_early() -> None:
     names = ["Adam", "Boris", "Cecil", "Dora", "Emma", "Fiona", "Gustav", "Hugo", "Ivan", "Karl"] * 100
     crowd = [seen(person(f"{name}{letter}")) for name, letter in zip(names, "bcdfghklmn" * 100, strict=True)]
-    assert holders_of(crowd, shipped_model()) > shipped_model().household_limit
+    assert people_at("email:", crowd, shipped_model()) > shipped_model().household_limit
+
+
+def home(*known: tuple[str, str | None]) -> int:
+    people = [seen(person(given, "Lee", born=born, street="1 High Road")) for given, born in known]
+    assert people_at("ad:", people, shipped_model()) == people_at("ad:", people[::-1], shipped_model())
+    return people_at("ad:", people, shipped_model())
+
+
+def test_a_home_is_a_familys_once_two_people_are_known_there() -> None:
+    assert home(("Ann", "1980-02-03")) == 1
+    assert home(("Ann", "1980-02-03"), ("Annie", None), ("A", None), ("", "1980-02-03")) == 1
+    assert home(("Ann", "1980-02-03"), ("Bob", "1978-05-06")) == 2
+    assert home(("Ann", None), ("Bob", None)) == 2
+    # Of one birth, or of one name: as likely one person, whose records are wrong.
+    assert home(("Ann", "1980-02-03"), ("Bob", "1980-02-03")) == 1
+    assert home(("Ann", "1980-02-03"), ("Ann", "1950-05-06")) == 1
+    assert home(("Ann", "1980-02-03"), ("Bob", "1980-02-03"), ("Cy", "1950-05-06")) == 2

@@ -47,6 +47,38 @@ def test_twins_stay_apart(one: str, other: str) -> None:
     assert found.outcome == "apart"
 
 
+@pytest.mark.parametrize(("people", "outcome"), [(1, "link"), (2, "apart")])
+def test_another_given_name_of_one_birth_is_a_twin_where_a_family_is_known_to_live(people: int, outcome: str) -> None:
+    found = judge(
+        person("James", "Bastin", born="1958-06-28", street="36 Frater Crescent"),
+        person("Isabella", "Bastin", born="1958-06-28", street="36 Frater Cresent"),
+        home=people,
+    )
+    assert found.outcome == outcome
+
+
+def test_father_and_son_stay_two_where_nobody_else_is_known_at_their_home() -> None:
+    home = {"street": "14 Mill Lane"}
+    found = judge(
+        person("John", "Marshall", born="1950-03-02", **home), person("John", "Marshall", born="1980-03-02", **home)
+    )
+    assert ("home", "alone") in [(line.comparison, line.level) for line in found.evidence]
+    assert found.outcome == "apart"
+    found = judge(
+        person("John", "Marshall", suffix="Sr", born="1950-03-02", **home), person("John", "Marshall", **home)
+    )
+    assert found.outcome != "link"
+
+
+def test_two_of_one_name_born_a_few_years_apart_are_no_father_and_son() -> None:
+    home = {"street": "14 Mill Lane"}
+    found = judge(
+        person("Zelda", "Marchbanks", born="1970-03-02", **home),
+        person("Zelda", "Marchbanks", born="1975-11-21", **home),
+    )
+    assert found.outcome == "link"
+
+
 def test_father_and_son_of_one_name_with_their_birth_dates_stay_apart() -> None:
     found = judge(
         person("John", "Marshall", born="1950-03-02", **HOME),

@@ -1,7 +1,7 @@
 import random
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onevoice.master import Claim, Golden, Pin, explain, golden, golden_values
@@ -104,7 +104,7 @@ _CLAIMS = st.lists(
         claim,
         st.sampled_from(
             ["name.given", "name.family", "name", "birth_date", "addresses[main].street", "addresses[main].city",
-             "addresses[work].city", "emails[main].address", "phones[mobile].number", "loyal"]
+             "addresses[work].city", "emails[main].address", "phones[mobile].number", "language", "loyal"]
         ),
         st.sampled_from(["a", "b", True, 3, "Unknown", ["a"]]),
         st.sampled_from(["crm", "erp", "shop", "kiosk"]),
@@ -128,7 +128,7 @@ _PINS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(_CLAIMS, _PINS, st.randoms(use_true_random=False))
 def test_the_order_of_claims_does_not_matter_and_the_fast_path_gives_the_same(
     claims: list[Claim], pins: list[Pin], chance: random.Random
@@ -141,8 +141,9 @@ def test_the_order_of_claims_does_not_matter_and_the_fast_path_gives_the_same(
     assert list(golden_values(shuffled, shipped_policy(), turned).items()) == list(found.values.items())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(_CLAIMS, st.integers(-3000, 3000))
+@example([claim("language", "fr", "shop", 0), claim("language", "en", "crm", 1825)], -3000)
 def test_only_how_much_older_a_claim_is_counts_and_never_the_date(claims: list[Claim], days: int) -> None:
     moved = [claim._replace(time=claim.time + timedelta(days=days)) for claim in claims]
     assert golden_values(moved, shipped_policy()) == golden_values(claims, shipped_policy())
@@ -189,7 +190,7 @@ def test_a_pin_stands_where_nobody_says_anything() -> None:
     assert golden([], shipped_policy(), [pin("birth_date", "1974-03-18", 1)]).values == {"birth_date": "1974-03-18"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(_CLAIMS)
 def test_every_claim_wins_loses_or_is_left_out_once(claims: list[Claim]) -> None:
     found = golden(claims, shipped_policy())

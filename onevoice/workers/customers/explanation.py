@@ -4,20 +4,20 @@ Takes stored records, gives rows for a table. The one rule: nothing is left out,
 so and says why. Evidence names what was found, never the values.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
 from onevoice.identity import (
+    COUNTED,
     EvidenceRow,
     Model,
-    Profile,
     block_keys,
     declared_ids,
     explain_pair,
-    holders_of,
+    people_at,
     profile,
 )
 from onevoice.identity.explain import WORDS
@@ -31,8 +31,6 @@ from onevoice.workers.ingest.as_of import as_of
 from onevoice.workers.ingest.merge import customer_claims
 from onevoice.workers.ingest.pins import pins_of
 from onevoice.workers.ingest.record import Record
-
-_POINTS = ("email:", "phone:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +110,10 @@ def explain_pairs(
     if not compared:
         a, b = pairs[0]
         return _never_compared(a, b, judgements, model)
-    holders = _holders(connection, {k for a, b in compared for k in keys[a.id] & keys[b.id]}, model)
+    holders = _holders(connection, {k for pair_ in compared for r in pair_ for k in keys[r.id]}, model)
     seen = {r.id: profile(r.canonical, r.type, model) for pair_ in compared for r in pair_}
-    crowded = dict.fromkeys(_points(seen.values()) - holders.keys(), model.cap + 1)
+    counted = {key for one in seen.values() for key in block_keys(one) if key.startswith(COUNTED)}
+    crowded = dict.fromkeys(counted - holders.keys(), model.cap + 1)
     scored = [(explain_pair(seen[a.id], seen[b.id], model, {**crowded, **holders}), a, b) for a, b in compared]
     evidence, a, b = max(scored, key=lambda s: s[0][-1].total if s[0] else 0.0)
     total = evidence[-1].total if evidence else 0.0
@@ -189,7 +188,7 @@ def _never_compared(a: Record, b: Record, judgements: Collection[Judgement], mod
     elif shared:
         why = f"never compared: all that they have in common is held by more than {model.cap} records"
     else:
-        why = "never compared: they share no contact point, no full name, no home, and no birth date with a name"
+        why = "never compared: they share no contact point, full name or home, no name with a birth date or a street"
     together = a.customer_id == b.customer_id
     if about:
         why += "; a person judged them " + ("one" if about[-1].verdict == "same" else "not one")
@@ -230,21 +229,13 @@ def _usable_keys(connection: Connection, records: Collection[Record], model: Mod
 
 
 def _holders(connection: Connection, keys: Collection[str], model: Model) -> dict[str, int]:
-    points = sorted(key for key in keys if key.startswith(_POINTS))
+    points = sorted(key for key in keys if key.startswith(COUNTED))
     held = rows_by_keys(connection, record_key, list(record_key.c), key=["key"], keys=[(p,) for p in points])
     rows = rows_by_keys(
         connection, source_record, list(source_record.c), key=["id"], keys=[(i,) for i in {h.record_id for h in held}]
     )
     seen = {row.id: profile(row.canonical or {}, row.type, model) for row in rows}
-    return {p: holders_of([seen[h.record_id] for h in held if h.key == p], model) for p in points}
-
-
-def _points(profiles: Iterable[Profile]) -> set[str]:
-    found: set[str] = set()
-    for seen in profiles:
-        found.update(f"email:{email}" for email in seen.emails)
-        found.update(f"phone:{phone}" for phone in seen.phones)
-    return found
+    return {p: people_at(p, [seen[h.record_id] for h in held if h.key == p], model) for p in points}
 
 
 def _block_keys(record: Record, model: Model) -> tuple[str, ...]:

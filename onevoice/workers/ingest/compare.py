@@ -2,7 +2,7 @@
 
 Takes the records whose identity changed, or any under a model that changed; changes block keys and pairs. The one rule:
 a pair's score is a function of the records alone, so a pair is scored anew also where neither record changed but the
-people on a contact point that they share did, or a block key became too crowded to use, or usable again.
+people at a contact point or home of theirs did, or a block key became too crowded to use, or usable again.
 """
 
 from collections import defaultdict
@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from onevoice.identity import Model, PairScore, Profile, block_keys, contact_points, holders_of, weigh
+from onevoice.identity import COUNTED, Model, PairScore, Profile, block_keys, contact_points, people_at, weigh
 from onevoice.store import delete_by_keys, delete_pairs, rows_by_keys, upsert
 from onevoice.store.tables import pair, record_key
 from onevoice.workers.ingest.record import Record
-from onevoice.workers.ingest.surroundings import POINTS, Number, Surroundings
+from onevoice.workers.ingest.surroundings import Number, Surroundings
 
 
 def compare(around: Surroundings, changed: Mapping[UUID, Record], now: Mapping[UUID, Profile]) -> frozenset[UUID]:
@@ -101,8 +101,8 @@ def _stirred(
             continue
         if len(others) + len(left) > model.cap:
             stirred |= others  # it was crowded
-        elif key.startswith(POINTS):
-            people = holders_of([*(around.profiles[i] for i in others), *(before[i] for i in left)], model)
+        elif key.startswith(COUNTED):
+            people = people_at(key, [*(around.profiles[i] for i in others), *(before[i] for i in left)], model)
             if _kind(people, model) != _kind(around.people[key], model):
                 stirred |= others
     filled = {
@@ -115,7 +115,7 @@ def _stirred(
 
 
 def _kind(people: int, model: Model) -> int:
-    """A contact point is one person's, a household's, or nobody's own; within a kind the number means nothing."""
+    """A contact point or home is one person's, a household's, or nobody's; within a kind the number means nothing."""
     return 0 if people <= 1 else 1 if people <= model.household_limit else 2
 
 
@@ -128,14 +128,24 @@ def _rescore(
 ) -> None:
     """Score the pairs of the records with these keys anew, and keep those that are not apart."""
     profiles, held = around.profiles, around.held
-    pairs: dict[tuple[Number, Number], PairScore] = {}
+    compared: dict[Number, list[Number]] = {}
+    homes: set[str] = set()
     for one, own in keys.items():
         mine = profiles[one]
-        for other in set().union(*[held[key] for key in own if key in held]):
-            if (other > one or other not in keys) and other != one and profiles[other].type == mine.type:
-                found = weigh(mine, profiles[other], model, around.people)
-                if found is not None:
-                    pairs[(one, other) if one < other else (other, one)] = found
+        compared[one] = [
+            other
+            for other in set().union(*[held[key] for key in own if key in held])
+            if (other > one or other not in keys) and other != one and profiles[other].type == mine.type
+        ]
+        if mine.birth:  # without one nobody asks who else lives there
+            homes.update(home for other in compared[one] if profiles[other].birth for home in profiles[other].homes)
+    around.look(homes)
+    pairs: dict[tuple[Number, Number], PairScore] = {}
+    for one, others in compared.items():
+        for other in others:
+            found = weigh(profiles[one], profiles[other], model, around.people)
+            if found is not None:
+                pairs[(one, other) if one < other else (other, one)] = found
     known = [UUID(int=one) for one in keys]
     known = [i for i in known if i not in changed or not changed[i].fresh]
     delete_by_keys(connection, pair, key=("a", "b"), keys=known)

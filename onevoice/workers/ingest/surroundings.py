@@ -1,7 +1,7 @@
-"""What stands around records: who holds their block keys, and how many people each of their contact points.
+"""What stands around records: who holds their block keys, and how many people are at each contact point and home.
 
 Takes keys, gives holders. The rules: a key is looked up once, as it stands when it is first asked for; nobody's own is
-a contact point that too many hold to be counted one by one.
+a contact point or home that too many hold to be counted one by one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from onevoice.identity import Profile, block_keys, holders_of, score
+from onevoice.identity import COUNTED, Profile, block_keys, people_at, score
 from onevoice.store import count_by_key, rows_by_keys, rows_up_to
 from onevoice.store.tables import record_key, source_record
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.record import Record
 from onevoice.workers.ingest.seen import Seen
 
-POINTS = ("email:", "phone:")
 _WHO = [source_record.c[name] for name in ("id", "customer_id", "identity_hash")]
 _SAID = [source_record.c[name] for name in ("id", "type", "canonical")]
 
@@ -37,7 +36,7 @@ class Surroundings:
     people: dict[str, int] = field(default_factory=dict)
 
     def look(self, keys: Iterable[str]) -> None:
-        """Find the holders of those keys that were not looked at yet, and the people on each contact point."""
+        """Find the holders of those keys that were not looked at yet, and the people at each point and home."""
         asked = sorted(set(keys) - self.held.keys() - self.crowded.keys())
         columns, connection = [record_key.c.key, record_key.c.record_id], self.loaded.connection
         found: dict[str, set[Number]] = {key: set() for key in asked}
@@ -53,9 +52,9 @@ class Surroundings:
         self._load(set().union(*found.values()))
         self.held |= found
         self.people |= {
-            key: holders_of([self.profiles[number] for number in numbers], self.seen.model)
+            key: people_at(key, [self.profiles[number] for number in numbers], self.seen.model)
             for key, numbers in found.items()
-            if key.startswith(POINTS)
+            if key.startswith(COUNTED)
         }
         # Too many to count one by one: nobody's own.
         self.people |= dict.fromkeys(crowded, self.seen.model.cap + 1)
@@ -81,8 +80,8 @@ class Surroundings:
                     for i, record in members.items()
                     if i.int not in self.profiles
                 }
-                points = {key for i in members for key in block_keys(self.profiles[i.int]) if key.startswith(POINTS)}
-                self.look(points)
+                keys = {key for i in members for key in block_keys(self.profiles[i.int]) if key.startswith(COUNTED)}
+                self.look(keys)
             return score(self.profiles[a.int], self.profiles[b.int], self.seen.model, self.people).score
 
         return scored
