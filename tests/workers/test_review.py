@@ -21,7 +21,7 @@ ANN_TOO = RecordRef(system="shop", stream="customers", key="1")
 
 def family(mail: str, number: int = 0, **of_crm: object) -> list[Envelope]:
     """Two records of one common name on an address that somebody else of the house has too: for a person to judge."""
-    key, name = f"00{3 + number}A", ("Jones", "Davis", "Miller", "Wilson")[number]
+    key, name = f"00{3 + number}A", ("Jones", "Davis", "Miller", "Brown")[number]
     return [
         crm(1, Id=key, FirstName="Mary", LastName=name, Email=mail, Birthdate=None, **of_crm),
         shop(2, id=1 + number, first_name="Mary", last_name=name, email=mail, birth_date=None),
