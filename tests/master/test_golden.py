@@ -128,7 +128,7 @@ _PINS = st.lists(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(_CLAIMS, _PINS, st.randoms(use_true_random=False))
 def test_the_order_of_claims_does_not_matter_and_the_fast_path_gives_the_same(
     claims: list[Claim], pins: list[Pin], chance: random.Random
