@@ -112,6 +112,7 @@ _CLAIMS = st.lists(
         st.sampled_from(["1", "2"]),
     ),
     max_size=25,
+    unique_by=lambda made: (made.path, made.ref),  # a record says one thing at a path
 )  # fmt: skip
 
 
