@@ -18,6 +18,7 @@ from tests.workers.walk import Walk
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 CONTACT = UUID("01946c5e-0000-7000-8000-000000000001")
+OTHER = UUID(int=CONTACT.int + 1)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_whoever_uses_a_campaigns_number_address_or_page_has_answered_it(
 
 @pytest.mark.parametrize("walk", ["in_reply_to: about"], indirect=True)
 @pytest.mark.parametrize(
-    ("text", "answered"), [(str(CONTACT), True), (f"<{CONTACT}@example.com>", True), (str(UUID(int=CONTACT.int + 1)), False)]
+    ("text", "answered"), [(str(CONTACT), True), (f"<{CONTACT}@example.com>", True), (str(OTHER), False)]
 )
 def test_a_reply_answers_the_thread_of_the_message_that_it_replies_to(walk: Walk, text: str, *, answered: bool) -> None:
     sent = {
