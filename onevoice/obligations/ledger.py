@@ -181,6 +181,12 @@ def fail(
     update_rows(connection, obligation, rows, key=_TAKEN)  # what was asked for anew meanwhile stands as it was asked
 
 
+def doubt(connection: Connection, dues: Sequence[Due], *, reason: str) -> None:
+    """Leave obligations to a person, also those that were asked for anew in the meantime."""
+    change = {"state": "in_doubt", "next_attempt_at": None, "last_error": reason}
+    update_rows(connection, obligation, [_named(due.work) | change for due in dues], key=KEY)
+
+
 def put_back(connection: Connection, dues: Sequence[Due], *, reason: str, until: datetime) -> None:
     """Make due again at `until` what was not attempted at all; it is no failure and no later wait grows by it."""
     change = {"state": "due", "next_attempt_at": until, "last_error": reason}

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete
 
 from onevoice.mapping import Mapping as RecordMapping
 from onevoice.messages import Json, Lane, RecordRef
@@ -80,7 +80,7 @@ def note_begun(connection: Connection, stream: Stream, fields: Mapping[UUID, Jso
         }
         for reference, sent in sorted(fields.items())
     ]
-    upsert(connection, creation, rows, key=_KEY, update=["state"])
+    upsert(connection, creation, rows, key=_KEY, update=["state", "fields"])
 
 
 def note_made(connection: Connection, stream: Stream, keys: Mapping[UUID, str], now: datetime) -> None:
@@ -91,6 +91,14 @@ def note_made(connection: Connection, stream: Stream, keys: Mapping[UUID, str], 
     ]
     update_rows(connection, creation, rows, key=_KEY)
     _tie(connection, stream, keys, now)
+
+
+def taken_keys(connection: Connection, stream: Stream, keys: Collection[str]) -> dict[str, UUID]:
+    """Return under which reference each of the keys stands that is noted already."""
+    columns = [creation.c.key, creation.c.reference]
+    wanted = [(stream.system, stream.name, key) for key in keys]
+    rows = rows_by_keys(connection, creation, columns, key=("system", "stream", "key"), keys=wanted)
+    return {row.key: row.reference for row in rows}
 
 
 def note_doubt(connection: Connection, stream: Stream, references: Collection[UUID]) -> None:
@@ -116,8 +124,8 @@ def recognise(
 ) -> dict[RecordRef, Marks]:
     """Return the marks of those records, seen for the first time, that the hub has made; ties them and keeps both.
 
-    A record is known by its key, where the answer was faster; by the reference that it shows; or, in a stream whose
-    records show none, by saying all that was sent in a creation that is not answered yet.
+    A record is known by its key, where the answer was faster, or by the reference that it shows. That it says what was
+    sent is no sign: so do two people of one name.
 
     Args:
         arrivals: record, payload and version.
@@ -157,25 +165,15 @@ def _known(
     rows = rows_by_keys(connection, creation, list(creation.c), key=("system", "stream", "key"), keys=keys)
     by_key = {row.key: _noted(row) for row in rows}
     known = {ref: by_key[ref.key] for ref, _, _ in arrivals if ref.key in by_key}
-    others = [one for one in arrivals if one[0] not in known]
-    if stream.reference is not None:
-        shown = {ref: _reference(stream.mapping.read_source(data, stream.reference)) for ref, data, _ in others}
-        noted = load_creations(connection, stream, {one for one in shown.values() if one is not None}, lock=True)
-        return known | {ref: noted[one] for ref, one in shown.items() if one in noted and noted[one].key is None}
-    unanswered = _unanswered(connection, stream) if others else []
-    for ref, data, _ in others:
-        alike = [one for one in unanswered if not stream.mapping.difference(data, one.fields)]
-        if alike:
-            known[ref] = alike[0]
-            unanswered.remove(alike[0])
-    return known
-
-
-def _unanswered(connection: Connection, stream: Stream) -> list[Noted]:
-    statement = select(creation).where(
-        creation.c.system == stream.system, creation.c.stream == stream.name, creation.c.key.is_(None)
-    )
-    return [_noted(row) for row in connection.execute(statement.order_by(creation.c.reference))]
+    if stream.reference is None:
+        return known
+    shown = {
+        ref: _reference(stream.mapping.read_source(data, stream.reference))
+        for ref, data, _ in arrivals
+        if ref not in known
+    }
+    noted = load_creations(connection, stream, {one for one in shown.values() if one is not None}, lock=True)
+    return known | {ref: noted[one] for ref, one in shown.items() if one in noted and noted[one].key is None}
 
 
 def _tie(connection: Connection, stream: Stream, keys: Mapping[UUID, str], now: datetime) -> None:

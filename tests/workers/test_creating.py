@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from onevoice.messages import CreationResult, Lane, WriteOutcome
+from onevoice.errors import TransientError
+from onevoice.messages import Act, CreationResult, Lane, RecordRef, WriteOutcome
 from onevoice.obligations.ledger import resend
 from onevoice.store import open_store
 from onevoice.store import tables as t
@@ -388,3 +390,118 @@ def test_a_batch_that_breaks_the_connector_makes_nobody_twice(walk: Walk, safe_b
     system.creations = [breaks]
     found.settle()
     assert (len(system.records), len(customers(found))) == (2, 2)
+
+
+def away(_some: Any) -> None:
+    raise TransientError("system crm: no answer")
+
+
+def answered_with(key: str) -> Any:
+    return lambda some: [CreationResult(reference=one.reference, outcome=WriteOutcome.APPLIED, key=key) for one in some]
+
+
+def test_whoever_says_what_was_sent_for_another_is_not_taken_for_them(walk: Walk) -> None:
+    found = creating(walk, Making("SystemModstamp", "Id"), safe_by="idempotency_key")
+    found.arrive("erp", "customers", found.erp.put(ERP | {"first_name": "Ann", "last_name": "Lee", "birth_date": None}))
+    found.crm.creations = [away]
+    found.deliver()
+    namesake = {"Id": "003Z", "Birthdate": "1955-07-07", "Email": "ann.lee@example.net", "MobilePhone": "+447400999123"}
+    found.arrive("crm", "Contact", found.crm.put(CRM | namesake))
+    found.settle()
+    assert len(customers(found)) == 2
+    assert "003Z" not in {row.key for row in found.rows(t.creation)}
+
+
+def test_a_father_and_a_son_of_one_name_are_made_apart(walk: Walk) -> None:
+    found = creating(walk, Making("SystemModstamp", "Id"), safe_by="idempotency_key")
+    bare = {"first_name": "Ann", "last_name": "Lee", "birth_date": None, "email": None, "mobile": None, "phone": None}
+    for number in ("K1", "K2"):
+        found.arrive("erp", "customers", found.erp.put(ERP | bare | {"customer_no": number}))
+    found.crm.creations = [found.crm.lose]
+    found.deliver()
+    found.arrive("crm", "Contact", found.crm.record("Contact", "N1"))
+    found.settle()
+    assert len(customers(found)) == len(found.crm.records) == 2
+
+
+def test_two_that_are_answered_with_one_record_are_not_made_one(walk: Walk) -> None:
+    found = creating(walk, Making("SystemModstamp", "Id"), safe_by="idempotency_key")
+    found.arrive("erp", "customers", found.erp.put(ANN))
+    found.arrive("shop", "customers", found.shop.put(BOB))
+    found.crm.creations = [lambda some: answered_with(found.crm.make(some[0]).key)(some)]
+    found.settle()
+    assert len(customers(found)) >= 2
+    assert found.rows(t.judgement) == []
+
+
+def test_the_account_of_another_that_came_in_between_is_not_taken_for_the_one_made(walk: Walk) -> None:
+    found = creating(walk, Making("SystemModstamp", "Id"), safe_by="idempotency_key")
+    found.arrive("erp", "customers", found.erp.put(ANN | {"email": "home@example.com"}))
+    found.crm.creations = [away]
+    found.deliver()
+    bob = {"Id": "003B", "FirstName": "Bob", "LastName": "Ray", "Birthdate": "1950-01-01", "Email": "home@example.com"}
+    found.arrive("crm", "Contact", found.crm.put(CRM | bob))
+    found.crm.creations = [answered_with("003B")]
+    found.settle()
+    assert len(customers(found)) == 2
+    [owed] = found.rows(t.obligation, system="crm", state="refused")
+    assert "which is another's" in owed.last_error
+
+
+def test_what_was_made_and_is_not_read_back_yet_is_not_lacking_after_a_merge(walk: Walk) -> None:
+    found = creating(walk, upserting())
+    found.arrive("erp", "customers", found.erp.put(ANN | {"last_name": None}))  # lacks what the CRM needs
+    found.arrive("shop", "customers", found.shop.put(BOB))
+    found.crm.creations = [away]
+    found.deliver()
+    Judging(found.store, found.ingest).merge(*sorted(customers(found)), actor="ann", reason="they are one")
+    for _ in range(3):  # ingest is a few seconds behind
+        found.hurry()
+        found.relay.relay()
+        found.delivery.deliver("crm", Lane.RECORD, found.bus.taken_work())
+    found.drain()
+    found.settle()
+    assert (len(found.crm.records), len(customers(found))) == (1, 1)
+
+
+def test_what_was_prohibited_since_the_first_attempt_goes_with_the_second(made: Walk) -> None:
+    made.crm.creations = [away]
+    made.deliver()
+    made.arrive("erp", "customers", made.erp.change("K1", email_opt_out=True))
+    made.hurry()
+    made.deliver()
+    assert made.crm.creates[-1].fields["HasOptedOutOfEmail"] is True
+
+
+def test_nobody_is_made_after_a_death(made: Walk) -> None:
+    death = Act(
+        id=uuid4(),
+        kind="prohibition",
+        channel="any",
+        purpose="any",
+        reason="deceased",
+        time=datetime.now(UTC),
+        anchor_record=RecordRef("erp", "customers", "K1"),
+        source=RecordRef("hub", "acts", "1"),
+        evidence={"source": "test"},
+    )
+    with made.store.transaction() as connection:
+        made.ingest.say(connection, [death])
+    made.settle()
+    assert made.crm.creates == []
+
+
+def test_a_refusal_after_the_record_was_read_forgets_nothing(made: Walk) -> None:
+    system = made.crm
+    system.creations = [system.lose]
+    made.deliver()
+    [key] = system.records
+
+    def read_and_refused(some: Any) -> list[CreationResult]:
+        made.arrive("crm", "Contact", system.record("Contact", key))
+        return [CreationResult(reference=o.reference, outcome=WriteOutcome.REFUSED, reason="double") for o in some]
+
+    system.creations = [read_and_refused]
+    made.hurry()
+    made.deliver()
+    assert [(row.state, row.key) for row in made.rows(t.creation)] == [("made", key)]

@@ -5,6 +5,7 @@ fields before anything else is made for its customer. The system's key, and the 
 moment the answer is there; then the record is read back and goes to the front door as any other.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from onevoice.consent import Holding
 from onevoice.consent.holdings import holdings_of
 from onevoice.errors import OnevoiceError, OperatorError, PausedError, RecordError, TransientError
 from onevoice.messages import Creation, CreationResult, Json, Lane, RecordRef, SourceRecord, Work, WriteOutcome
-from onevoice.obligations import Due, claim_due, close, fail, owed_to, put_back
+from onevoice.obligations import Due, claim_due, close, doubt, owed_to, put_back
 from onevoice.sdk import RecordCreator, RecordFinder
 from onevoice.store import INGEST, Store, keep_out
 from onevoice.store.tables import stream_state
@@ -30,13 +32,14 @@ from onevoice.workers.creations import (
     note_doubt,
     note_made,
     reference_of,
+    taken_keys,
 )
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
 from onevoice.workers.ingest.loaded import Loaded
 from onevoice.workers.ingest.merge import goldens_of
-from onevoice.workers.ingest.oblige import fields_to_create, is_lacking
+from onevoice.workers.ingest.oblige import denials_in, fields_to_create, is_lacking
 from onevoice.workers.ingest.prepare import Incoming, prepare_stored
 from onevoice.workers.ingest.record import Record, load_records
 from onevoice.workers.marks import open_marks, save_marks
@@ -66,12 +69,19 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Lacking:
-    """The customers of the records for which new ones are asked for, as they stand now."""
+    """The customers of the records for which new ones are asked for, as they stand now.
+
+    Attributes:
+        noted: what was begun or made under their references.
+        unseen: those references of which no record is known to the hub yet.
+    """
 
     anchors: Mapping[UUID, Record]
     members: Mapping[UUID, Sequence[Record]]
     goldens: Mapping[UUID, Json]
+    holdings: Mapping[UUID, Holding]
     noted: Mapping[UUID, Noted]
+    unseen: frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +111,11 @@ class Creating:
         plan = self._plan(stream, works)
         most = 1 if stream.safe_by == "none" else self.catalog.manifests[system].capabilities.max_batch
         references = list(plan.make)
+        random.shuffle(references)  # one that always fails must not always stand before the same others
         for at in range(0, len(references), most):
             self._make(stream, maker, plan, references[at : at + most])
         if plan.prove:
+            self._adopt(stream, {one: key for one, (_, key) in plan.prove.items()})
             self._prove(stream, maker, plan.prove)
 
     def outlook(self, system: str) -> Iterator[str]:
@@ -133,7 +145,7 @@ class Creating:
                 page = references[at : at + OUTLOOK_PAGE]
                 with self.store.transaction() as connection:
                     now = self._look(connection, stream, page, {})
-                    fields = {one: self._fields(connection, stream, now, one) for one in page if one not in now.noted}
+                    fields = {one: self._fields(stream, now, one) for one in page if one not in now.noted}
                     yield connection, stream, {one: sent for one, sent in fields.items() if sent}
 
     def _plan(self, stream: Stream, works: Sequence[Work]) -> _Plan:
@@ -152,20 +164,12 @@ class Creating:
                 else:
                     self._decide(connection, stream, reference, due, standing, plan)
             note_begun(connection, stream, {one: fields for one, (_, fields) in plan.make.items()}, now)
-            note_doubt(connection, stream, plan.doubtful)
+            self._doubt(connection, stream, plan.doubtful, _doubt(stream.system))
             close(connection, plan.settled, now=now)
             soon = now + timedelta(seconds=SOON_SECONDS)
             put_back(connection, plan.waiting, reason="another record is being made for this customer", until=soon)
             later = now + timedelta(seconds=self.retry_seconds)
             put_back(connection, plan.unread, reason="waits until the stream has been read once more", until=later)
-            fail(
-                connection,
-                list(plan.doubtful.values()),
-                reason=_doubt(stream.system),
-                state="in_doubt",
-                now=now,
-                retry_seconds=0.0,
-            )
         return plan
 
     def _look(
@@ -179,11 +183,16 @@ class Creating:
             if record.customer_id is not None:
                 members[record.customer_id].append(record)
         others = {record.id for some in members.values() for record in some} - noted.keys()
+        begun = {**load_creations(connection, stream, others), **noted}
+        keys = {one: RecordRef(stream.system, stream.name, n.key) for one, n in begun.items() if n.key is not None}
+        known = load_records(connection, set(keys.values()))
         return _Lacking(
             anchors=anchors,
             members=members,
             goldens=goldens_of(connection, customers),
-            noted={**load_creations(connection, stream, others), **noted},
+            holdings=holdings_of(connection, customers),
+            noted=begun,
+            unseen=frozenset(one for one in begun if keys.get(one) not in known),
         )
 
     def _decide(
@@ -199,28 +208,38 @@ class Creating:
             forget(connection, stream, [reference])  # a person looked, and it came in by itself
             plan.settled.append(due)
         elif noted is not None:
-            plan.make[reference] = due, noted.fields
+            plan.make[reference] = due, self._once_more(stream, now, noted)
             plan.again.add(reference)
-        elif not (fields := self._fields(connection, stream, now, reference)):
+        elif not (fields := self._fields(stream, now, reference)):
             plan.settled.append(due)
-        elif any(one.id in now.noted and now.noted[one.id].key is None for one in members):
+        elif any(one.id in now.unseen for one in members):
             plan.waiting.append(due)
         else:
             plan.make[reference] = due, fields
 
-    def _fields(self, connection: Connection, stream: Stream, now: _Lacking, reference: UUID) -> Json:
+    def _fields(self, stream: Stream, now: _Lacking, reference: UUID) -> Json:
         """Return what a new record is made with; nothing where none is lacking, or its customer goes by another."""
         anchor = now.anchors.get(reference)
         if anchor is None or anchor.customer_id != reference or not is_lacking(now.members[reference], stream):
             return {}
-        holding = holdings_of(connection, {reference})[reference]
-        return fields_to_create(stream, now.goldens.get(reference, {}), holding, self.ingest.gate)
+        golden, holding = now.goldens.get(reference, {}), now.holdings[reference]
+        return fields_to_create(stream, golden, holding, self.ingest.gate)
+
+    def _once_more(self, stream: Stream, now: _Lacking, noted: Noted) -> Json:
+        """Return what is sent again: the same, and what was prohibited since, where a repeat may say something else."""
+        anchor = now.anchors.get(noted.reference)
+        if stream.safe_by == "idempotency_key" or anchor is None or anchor.customer_id is None:
+            return noted.fields
+        golden, holding = now.goldens.get(anchor.customer_id, {}), now.holdings[anchor.customer_id]
+        return noted.fields | denials_in(stream, noted.fields, golden, holding, self.ingest.gate)
 
     def _make(self, stream: Stream, maker: RecordCreator, plan: _Plan, references: Sequence[UUID]) -> None:
         system = stream.system
         try:
             with self.systems.contact(system, WRITE):
                 results = self._asked(stream, maker, plan, references)
+                keys = {one: r.key for one, r in results.items() if r.outcome is WriteOutcome.APPLIED and r.key}
+                said = {r.key: r for r in maker.readback(stream.name, sorted(set(keys.values())))} if keys else {}
         except PausedError as error:
             with self.store.transaction() as connection:
                 forget(connection, stream, [one for one in references if one not in plan.again])  # nothing was sent
@@ -238,10 +257,21 @@ class Creating:
             told = str(error) if isinstance(error, OnevoiceError) else type(error).__name__  # its text may hold values
             reason = f"system {system}: its connector fails on a record to be made ({told}); mend it"
             with self.store.transaction() as connection:
-                note_doubt(connection, stream, references if stream.safe_by == "none" else [])
-            self._put_off([plan.make[one][0] for one in references], reason, "in_doubt")
+                self._doubt(connection, stream, {one: plan.make[one][0] for one in references}, reason)
             return
-        made = {one: r.key for one, r in results.items() if r.outcome is WriteOutcome.APPLIED and r.key}
+        self._note(stream, plan, references, results, keys, said)
+
+    def _note(
+        self,
+        stream: Stream,
+        plan: _Plan,
+        references: Sequence[UUID],
+        results: Mapping[UUID, CreationResult],
+        keys: Mapping[UUID, str],
+        said: Mapping[str, SourceRecord],
+    ) -> None:
+        """Commit what the system answered: keys, with the ties to the customers, and refusals."""
+        system, made = stream.system, dict(keys)
         refused = {
             one: f"system {system} refuses: {r.reason}; correct it, then 'onevoice obligation resend'"
             for one, r in results.items()
@@ -249,9 +279,11 @@ class Creating:
         }
         with self.store.transaction() as connection:
             noted = load_creations(connection, stream, references, lock=True)
-            for one in _had_before(connection, stream, made, noted):
+            made |= {one: n.key for one, n in noted.items() if one in refused and n.key is not None}  # read meanwhile
+            for one in _of_others(connection, stream, made, noted, said):
                 ref = RecordRef(system, stream.name, made.pop(one))
-                refused[one] = f"system {system}: gives {ref}, which it had before; if they are one, say so in a review"
+                refused[one] = f"system {system}: gives {ref}, which is another's; if they are one, say so in a review"
+            refused = {one: reason for one, reason in refused.items() if one not in made}
             note_made(connection, stream, made, datetime.now(UTC))
             forget(connection, stream, refused.keys())
         for one, reason in refused.items():
@@ -259,7 +291,6 @@ class Creating:
         for one in references:
             if one not in made and one not in refused:
                 self._unanswered(stream, plan, [one], TransientError(f"system {system}: {results[one].reason}"))
-        self._adopt(stream, made)
         plan.prove |= {one: (plan.make[one][0], key) for one, key in made.items()}
 
     def _asked(
@@ -293,22 +324,25 @@ class Creating:
             put_off_over(self.store, dues, error, retry_seconds=self.retry_seconds)
             return
         with self.store.transaction() as connection:
-            note_doubt(connection, stream, references)
-        self._put_off(dues, f"{error}; {_doubt(stream.system)}", "in_doubt")
+            told = f"{error}; {_doubt(stream.system)}"
+            self._doubt(connection, stream, {one: plan.make[one][0] for one in references}, told)
+
+    def _doubt(self, connection: Connection, stream: Stream, dues: Mapping[UUID, Due], reason: str) -> None:
+        """Leave to a person what may have been made, and what is made again only once they have looked."""
+        if stream.safe_by == "none":
+            note_doubt(connection, stream, dues)
+        doubt(connection, list(dues.values()), reason=reason)
 
     def _adopt(self, stream: Stream, made: Mapping[UUID, str]) -> None:
         """Take records that came in before the answer did for what they are: the hub's own."""
         refs = {RecordRef(stream.system, stream.name, key): one for one, key in made.items()}
         with self.store.transaction() as connection:
+            keep_out(connection, INGEST)  # it may be taking one of them in at this moment
             present = load_records(connection, refs)
-        if not present:
-            return
-        with self.store.transaction() as connection:
-            keep_out(connection, INGEST)
             marks, now = open_marks(connection, present), datetime.now(UTC)
             noted = load_creations(connection, stream, [refs[ref] for ref in present])
             fresh: dict[RecordRef, Incoming] = {}
-            for ref, record in load_records(connection, present).items():
+            for ref, record in present.items():
                 prepared = prepare_stored(record, self.catalog)
                 own = noted[refs[ref]]
                 if not marks[ref] and isinstance(prepared, Incoming):
@@ -360,13 +394,36 @@ class Creating:
         put_off(self.store, dues, reason, state, retry_seconds=self.retry_seconds)
 
 
-def _had_before(
-    connection: Connection, stream: Stream, made: Mapping[UUID, str], noted: Mapping[UUID, Noted]
+def _of_others(
+    connection: Connection,
+    stream: Stream,
+    made: Mapping[UUID, str],
+    noted: Mapping[UUID, Noted],
+    said: Mapping[str, SourceRecord],
 ) -> list[UUID]:
-    """Return those for which the system gave a record of its own, such as the account of another with that address."""
+    """Return those for which the system gave a record that was not made for them, such as another's account.
+
+    It is one that the hub knew before, that stands under another reference, or that says less than half of what was
+    sent.
+
+    Args:
+        said: the records as they were read back.
+    """
     refs = {one: RecordRef(stream.system, stream.name, key) for one, key in made.items()}
-    known = load_records(connection, set(refs.values()))
-    return [one for one, ref in refs.items() if ref in known and first_seen(known[ref]) < noted[one].begun_at]
+    known, taken = load_records(connection, set(refs.values())), taken_keys(connection, stream, made.values())
+    keys = list(made.values())
+    wrong = []
+    for one, ref in refs.items():
+        sent, record = noted[one].fields, said.get(ref.key)
+        data = record.data if record is not None else None
+        if (
+            (ref in known and first_seen(known[ref]) < noted[one].begun_at)
+            or taken.get(ref.key, one) != one
+            or keys.count(ref.key) > 1
+            or (data is not None and 2 * len(stream.mapping.difference(data, sent)) > len(sent))
+        ):
+            wrong.append(one)
+    return wrong
 
 
 def _read_at(connection: Connection, stream: Stream) -> datetime | None:

@@ -38,7 +38,7 @@ from onevoice.workers.systems import WRITE, Systems
 
 OUTLOOK_PAGE = 500
 SETTLE_SECONDS = 0.2
-"""What a system was written in several calls is noted together, unless they take longer than this."""
+"""What a system was written in several calls is noted together, unless they take longer; a prohibition is at once."""
 
 
 class _OvertakenError(Exception):
@@ -138,7 +138,7 @@ class Delivery:
         written, began = Written(), time.monotonic()
         for start in range(0, len(tasks), most):
             self._write(stream, lane, writer, tasks[start : start + most], written)
-            if time.monotonic() - began > SETTLE_SECONDS:
+            if lane is Lane.SUPPRESSION or time.monotonic() - began > SETTLE_SECONDS:
                 self._settle(stream, lane, written)
                 written, began = Written(), time.monotonic()
         self._settle(stream, lane, written)

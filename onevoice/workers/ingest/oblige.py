@@ -149,10 +149,15 @@ def is_lacking(members: Collection[Record], stream: Stream) -> bool:
     )
 
 
+ENDING = frozenset({"everything", "all_but_legal"})
+"""What blocks so much that nobody is made known to another system."""
+
+
 def fields_to_create(stream: Stream, golden: Json, holding: Holding | None, gate: Gate) -> Json:
     """Return what a new record of a customer is made with: all that is known, and every prohibition in the same call.
 
-    Nothing where the system needs more to make one. What is permitted, the suppression lane writes later.
+    Nothing where the system needs more to make one, or something that was said blocks everything, as a death does. What
+    is permitted, the suppression lane writes later.
 
     Args:
         holding: the acts that bear on the customer; None where the consent fields do not matter.
@@ -162,18 +167,25 @@ def fields_to_create(stream: Stream, golden: Json, holding: Holding | None, gate
     if not fields.keys() >= set(stream.needs):
         return {}
     if holding is not None and holding.acts:
-        record = reduce(lambda data, item: put_source(data, *item), fields.items(), Json())
-        points = points_in(stream, record) or contact_points(golden)  # rather one too many
-        denied = {
-            (channel, purpose): Permission.DENIED
-            for channel, purpose in mapping.acts
-            if any(
-                gate.fold(holding, channel, purpose, point).permission is Permission.DENIED
-                for point in (None, *points_on_channel(points, channel))
-            )
-        }
-        fields |= mapping.to_source({}, denied, Lane.SUPPRESSION)
+        if any(gate.rules.reason(a.reason).blocks in ENDING for a in gate.live_prohibitions(holding.acts)):
+            return {}
+        fields |= denials_in(stream, fields, golden, holding, gate)
     return fields
+
+
+def denials_in(stream: Stream, fields: Json, golden: Json, holding: Holding, gate: Gate) -> Json:
+    """Return the consent fields that say no in a record that is made with these fields."""
+    record = reduce(lambda data, item: put_source(data, *item), fields.items(), Json())
+    points = points_in(stream, record) or contact_points(golden)  # rather one too many
+    denied = {
+        (channel, purpose): Permission.DENIED
+        for channel, purpose in stream.mapping.acts
+        if any(
+            gate.fold(holding, channel, purpose, point).permission is Permission.DENIED
+            for point in (None, *points_on_channel(points, channel))
+        )
+    }
+    return stream.mapping.to_source({}, denied, Lane.SUPPRESSION)
 
 
 def _is_kept(stream: Stream, path: str, payload: Json, marks: Collection[str]) -> bool:
