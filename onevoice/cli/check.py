@@ -81,11 +81,12 @@ def _mappings(config: "Config") -> None:
 def _rules(config: "Config") -> None:
     from onevoice.consent import ConsentRules
     from onevoice.master import Survivorship
+    from onevoice.workers.catalog import load_catalog
     from onevoice.workers.decisions import failing_rule_tests
     from onevoice.workers.model import load_model
 
     rules = config.root / "rules"
-    ConsentRules.load(rules)
+    load_catalog(config).hold_to_purposes(ConsentRules.load(rules).purposes)
     load_model(config)
     Survivorship.load(rules / "survivorship.yaml")
     failing = failing_rule_tests(rules)

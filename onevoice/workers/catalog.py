@@ -10,6 +10,7 @@ from onevoice.errors import ConfigurationError, RecordError
 from onevoice.mapping import Mapping as RecordMapping
 from onevoice.mapping import MappingFile, compile_mapping, load_mappings
 from onevoice.mapping.paths import source_path
+from onevoice.mapping.rule import nearest
 from onevoice.messages import Json, Lane, RecordRef
 from onevoice.sdk.discovery import discover
 from onevoice.sdk.manifest import Manifest, StreamSpec
@@ -120,6 +121,26 @@ class Catalog:
         """Return the contract of a canonical type that some stream is mapped to."""
         parts = (part for s in self.streams.values() for part in (s, *s.also))
         return next(part.canonical for part in parts if part.mapping.to == kind)
+
+    def hold_to_purposes(self, known: Collection[str]) -> None:
+        """Refuse a consent field for a purpose that no rule knows: what it says would bind nobody.
+
+        Args:
+            known: the purposes of `rules/purposes.yaml`.
+
+        Raises:
+            ConfigurationError: a mapping has one.
+        """
+        for (system, name), stream in self.streams.items():
+            for part in (stream, *stream.also):
+                read = {path[5:-1] for path in part.mapping.origins if path.startswith("acts[")}
+                for place in sorted(read | {f"{channel}/{purpose}" for channel, purpose in part.mapping.acts}):
+                    purpose = place.partition("/")[2]
+                    if purpose not in known:
+                        raise ConfigurationError(
+                            f"mapping {system}.{name}: acts[{place}]: rules/purposes.yaml has no purpose "
+                            f"'{purpose}'{nearest(purpose, known)}"
+                        )
 
     def clock_bound(self, system: str) -> timedelta:
         """Return how far the system's clock may be off."""

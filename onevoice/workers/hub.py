@@ -83,7 +83,9 @@ def open_master(config: Config) -> Master:
     """
     catalog = load_catalog(config)
     rules = config.root / "rules"
-    gate = Gate(ConsentRules.load(rules), bounds={system: catalog.clock_bound(system) for system in config.systems})
+    consent = ConsentRules.load(rules)
+    catalog.hold_to_purposes(consent.purposes)
+    gate = Gate(consent, bounds={system: catalog.clock_bound(system) for system in config.systems})
     model = load_model(config)
     survivorship = Survivorship.load(rules / "survivorship.yaml")
     store = open_store(reveal(config.store_url))

@@ -16,6 +16,7 @@ import pytest
 from onevoice.consent import Holding
 from onevoice.consent.holdings import holdings_of
 from onevoice.consent.lists import denied_entries
+from onevoice.errors import ConfigurationError
 from onevoice.mapping import compile_mapping
 from onevoice.mapping.file import read_mapping
 from onevoice.messages import Act, Envelope, Lane, Permission, RecordRef
@@ -219,3 +220,10 @@ def read_customer_holding(walk: Walk, customer: uuid.UUID) -> Holding:
         read = read_reference(connection, Reference(record_id=customer), datetime.now(UTC))
     assert isinstance(read, Reading)
     return read.holding
+
+
+def test_a_consent_field_for_a_purpose_that_no_rule_knows_is_refused_with_its_place(walk: Walk) -> None:
+    walk.catalog.hold_to_purposes(walk.gate.rules.purposes)
+    known = walk.gate.rules.purposes.keys() - {"marketing"} | {"marketng"}
+    with pytest.raises(ConfigurationError, match=r"acts\[.*/marketing\].*did you mean `marketng`"):
+        walk.catalog.hold_to_purposes(known)
