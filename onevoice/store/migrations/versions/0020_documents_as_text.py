@@ -1,4 +1,4 @@
-"""Documents are kept as the text they came as: they are only ever written and read whole, and that is half the work."""
+"""Documents are kept as the text they came as: they are only ever written and read whole."""
 
 from alembic import op
 
