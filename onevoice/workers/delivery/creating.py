@@ -6,16 +6,13 @@ moment the answer is there; then the record is read back and goes to the front d
 """
 
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from onevoice.consent import Holding
-from onevoice.consent.holdings import holdings_of
 from onevoice.errors import OnevoiceError, OperatorError, PausedError, RecordError, TransientError
 from onevoice.messages import Creation, CreationResult, Json, Lane, RecordRef, SourceRecord, Work, WriteOutcome
 from onevoice.obligations import Due, claim_due, close, doubt, owed_to, put_back
@@ -34,54 +31,16 @@ from onevoice.workers.creations import (
     reference_of,
     taken_keys,
 )
+from onevoice.workers.delivery.creating_plan import Plan, decide, fields_for, look
 from onevoice.workers.delivery.failure import LEASE, SOON_SECONDS, put_off, put_off_over
 from onevoice.workers.door import Door
 from onevoice.workers.ingest import Ingest
-from onevoice.workers.ingest.loaded import Loaded
-from onevoice.workers.ingest.merge import goldens_of
-from onevoice.workers.ingest.oblige import denials_in, fields_to_create, is_lacking
 from onevoice.workers.ingest.prepare import Incoming, prepare_stored
 from onevoice.workers.ingest.record import Record, load_records
 from onevoice.workers.marks import open_marks, save_marks
 from onevoice.workers.systems import WRITE, Systems
 
 OUTLOOK_PAGE = 500
-
-
-@dataclass(slots=True, kw_only=True)
-class _Plan:
-    """What becomes of the obligations that a worker took on: `make` and `prove` need the system.
-
-    Attributes:
-        make: reference -> its obligation and what is to be sent; `again` are those that were sent before.
-        prove: reference -> its obligation and the system's key, for what is made and not read back.
-        unread: the system may have made a record of its own since it was last read.
-    """
-
-    make: dict[UUID, tuple[Due, Json]] = field(default_factory=dict)
-    again: set[UUID] = field(default_factory=set)
-    prove: dict[UUID, tuple[Due, str]] = field(default_factory=dict)
-    settled: list[Due] = field(default_factory=list)
-    waiting: list[Due] = field(default_factory=list)
-    unread: list[Due] = field(default_factory=list)
-    doubtful: dict[UUID, Due] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lacking:
-    """The customers of the records for which new ones are asked for, as they stand now.
-
-    Attributes:
-        noted: what was begun or made under their references.
-        unseen: those references of which no record is known to the hub yet.
-    """
-
-    anchors: Mapping[UUID, Record]
-    members: Mapping[UUID, Sequence[Record]]
-    goldens: Mapping[UUID, Json]
-    holdings: Mapping[UUID, Holding]
-    noted: Mapping[UUID, Noted]
-    unseen: frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,25 +103,27 @@ class Creating:
             for at in range(0, len(references), OUTLOOK_PAGE):
                 page = references[at : at + OUTLOOK_PAGE]
                 with self.store.transaction() as connection:
-                    now = self._look(connection, stream, page, {})
-                    fields = {one: self._fields(stream, now, one) for one in page if one not in now.noted}
+                    now = look(connection, stream, page, {})
+                    fields = {
+                        one: fields_for(stream, now, one, self.ingest.gate) for one in page if one not in now.noted
+                    }
                     yield connection, stream, {one: sent for one, sent in fields.items() if sent}
 
-    def _plan(self, stream: Stream, works: Sequence[Work]) -> _Plan:
+    def _plan(self, stream: Stream, works: Sequence[Work]) -> Plan:
         """Take the works on, decide what becomes of each, and note what is about to be sent."""
-        plan, now = _Plan(), datetime.now(UTC)
+        plan, now = Plan(), datetime.now(UTC)
         asked = {reference for work in works if (reference := reference_of(work.target)) is not None}
         with self.store.transaction() as connection:
             noted = load_creations(connection, stream, asked, lock=True)
             dues = {due.work.target: due for due in claim_due(connection, works, now=now, lease=LEASE)}
             by_reference = {reference_of(target): due for target, due in dues.items()}
             taken = {one: due for one in sorted(asked) if (due := by_reference.get(one)) is not None}
-            standing, read_at = self._look(connection, stream, list(taken), noted), _read_at(connection, stream)
+            standing, read_at = look(connection, stream, list(taken), noted), _read_at(connection, stream)
             for reference, due in taken.items():
                 if reference not in noted and stream.polled and (read_at is None or read_at < due.requested_at):
                     plan.unread.append(due)
                 else:
-                    self._decide(connection, stream, reference, due, standing, plan)
+                    decide(connection, stream, reference, due, standing, self.ingest.gate, plan)
             note_begun(connection, stream, {one: fields for one, (_, fields) in plan.make.items()}, now)
             self._doubt(connection, stream, plan.doubtful, _doubt(stream.system))
             close(connection, plan.settled, now=now)
@@ -172,68 +133,7 @@ class Creating:
             put_back(connection, plan.unread, reason="waits until the stream has been read once more", until=later)
         return plan
 
-    def _look(
-        self, connection: Connection, stream: Stream, references: Sequence[UUID], noted: Mapping[UUID, Noted]
-    ) -> _Lacking:
-        loaded = Loaded(connection)
-        anchors = loaded.by_ids(references)
-        customers = {one.customer_id for one in anchors.values() if one.customer_id is not None}
-        members: dict[UUID, list[Record]] = defaultdict(list)
-        for record in loaded.stored_in(customers).values():
-            if record.customer_id is not None:
-                members[record.customer_id].append(record)
-        others = {record.id for some in members.values() for record in some} - noted.keys()
-        begun = {**load_creations(connection, stream, others), **noted}
-        keys = {one: RecordRef(stream.system, stream.name, n.key) for one, n in begun.items() if n.key is not None}
-        known = load_records(connection, set(keys.values()))
-        return _Lacking(
-            anchors=anchors,
-            members=members,
-            goldens=goldens_of(connection, customers),
-            holdings=holdings_of(connection, customers),
-            noted=begun,
-            unseen=frozenset(one for one in begun if keys.get(one) not in known),
-        )
-
-    def _decide(
-        self, connection: Connection, stream: Stream, reference: UUID, due: Due, now: _Lacking, plan: _Plan
-    ) -> None:
-        noted, anchor = now.noted.get(reference), now.anchors.get(reference)
-        members = now.members.get(anchor.customer_id, ()) if anchor is not None and anchor.customer_id else ()
-        if noted is not None and noted.key is not None:
-            plan.prove[reference] = due, noted.key
-        elif noted is not None and stream.safe_by == "none" and noted.state == "begun":
-            plan.doubtful[reference] = due
-        elif noted is not None and stream.safe_by == "none" and not is_lacking(members, stream):
-            forget(connection, stream, [reference])  # a person looked, and it came in by itself
-            plan.settled.append(due)
-        elif noted is not None:
-            plan.make[reference] = due, self._once_more(stream, now, noted)
-            plan.again.add(reference)
-        elif not (fields := self._fields(stream, now, reference)):
-            plan.settled.append(due)
-        elif any(one.id in now.unseen for one in members):
-            plan.waiting.append(due)
-        else:
-            plan.make[reference] = due, fields
-
-    def _fields(self, stream: Stream, now: _Lacking, reference: UUID) -> Json:
-        """Return what a new record is made with; nothing where none is lacking, or its customer goes by another."""
-        anchor = now.anchors.get(reference)
-        if anchor is None or anchor.customer_id != reference or not is_lacking(now.members[reference], stream):
-            return {}
-        golden, holding = now.goldens.get(reference, {}), now.holdings[reference]
-        return fields_to_create(stream, golden, holding, self.ingest.gate)
-
-    def _once_more(self, stream: Stream, now: _Lacking, noted: Noted) -> Json:
-        """Return what is sent again: the same, and what was prohibited since, where a repeat may say something else."""
-        anchor = now.anchors.get(noted.reference)
-        if stream.safe_by == "idempotency_key" or anchor is None or anchor.customer_id is None:
-            return noted.fields
-        golden, holding = now.goldens.get(anchor.customer_id, {}), now.holdings[anchor.customer_id]
-        return noted.fields | denials_in(stream, noted.fields, golden, holding, self.ingest.gate)
-
-    def _make(self, stream: Stream, maker: RecordCreator, plan: _Plan, references: Sequence[UUID]) -> None:
+    def _make(self, stream: Stream, maker: RecordCreator, plan: Plan, references: Sequence[UUID]) -> None:
         system = stream.system
         try:
             with self.systems.contact(system, WRITE):
@@ -264,7 +164,7 @@ class Creating:
     def _note(
         self,
         stream: Stream,
-        plan: _Plan,
+        plan: Plan,
         references: Sequence[UUID],
         results: Mapping[UUID, CreationResult],
         keys: Mapping[UUID, str],
@@ -294,7 +194,7 @@ class Creating:
         plan.prove |= {one: (plan.make[one][0], key) for one, key in made.items()}
 
     def _asked(
-        self, stream: Stream, maker: RecordCreator, plan: _Plan, references: Sequence[UUID]
+        self, stream: Stream, maker: RecordCreator, plan: Plan, references: Sequence[UUID]
     ) -> dict[UUID, CreationResult]:
         """Have the records made; those that were sent before are looked for first, where a repeat is not harmless."""
         found: dict[str, str] = {}
@@ -316,7 +216,7 @@ class Creating:
         return there | dict(zip(left, results, strict=True))
 
     def _unanswered(
-        self, stream: Stream, plan: _Plan, references: Sequence[UUID], error: TransientError | OperatorError
+        self, stream: Stream, plan: Plan, references: Sequence[UUID], error: TransientError | OperatorError
     ) -> None:
         """Try again what is safe to repeat; of the rest nobody knows whether it was made."""
         dues = [plan.make[one][0] for one in references]
